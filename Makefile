@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+# Everything but the host's own targets is compiled in the Debian folder that
+# tests/vm/rootfs makes: one toolchain, whatever this machine has.
+
+KERNEL	?= lts
+KERNELS	?= lts next debug
+TESTS	?=
+PREFIX	?= /usr/local
+
+inside	:= tests/vm/chroot
+# make demo ARGS="--seed 7"
+ARGS	?=
+
+jobs	:= -j$(shell nproc)
+
+.PHONY: all module tools demo test ynl install clean help
+all: module tools
+
+help:
+	@echo 'make                   the module for the lts kernel, the library, the tools'
+	@echo 'make module KERNEL=K   build/K/weir.ko; K is lts, next or debug'
+	@echo 'make tools             build/bin, build/lib'
+	@echo 'make demo [HOST=1]     a guided tour, in a VM or on this machine; ARGS=... for it'
+	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
+	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
+	@echo 'make install           module, library and tools for the running kernel'
+	@echo 'make clean             removes build/; what was downloaded stays cached'
+
+module:
+	@dir=$$(tests/vm/kernel $(KERNEL)) && \
+	$(inside) make --no-print-directory kbuild KDIR=$$dir OUT=build/$(KERNEL)
+
+# Any of them may be left out of an archive. BPF programs find the types of the
+# kernel in KDIR/vmlinux, those of the module in its own build/KERNEL/weir.ko.
+programs := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile, \
+	ctl bpf tests/examples/demo)))
+tools:
+	@kdir=$$(tests/vm/kernel $(KERNEL)) && for dir in $(programs); do \
+		$(inside) make --no-print-directory -C $$dir $(jobs) \
+			KDIR=$$kdir KERNEL=$(KERNEL) || exit; \
+	done
+
+ynl:
+	@dir=$$(tests/vm/debug-kernel --source) && \
+	$(inside) env KERNEL_SOURCE=$$dir tests/static/ynl
+
+test:
+	@tests/run --kernels "$(KERNELS)" --tests "$(TESTS)"
+
+# ---- the module, run where the kernel's build folder is: give KDIR and OUT ----
+
+.PHONY: kbuild
+CHECK_FLAGS ?=
+kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(OUT)/src W=1 \
+	KCFLAGS=-Werror $(jobs) $(CHECK_FLAGS)
+
+# Kbuild writes beside the sources, and its "clean" deletes every object below: it
+# gets a tree of links of its own. What modpost and the BTF step only warn about is
+# an error too; a module without BTF or with dependencies would load, but not do
+# what it promises.
+kbuild:
+	@mkdir -p $(OUT)/src
+	@set -e; fail() { echo "$(OUT)/weir.ko: $$*"; exit 1; }; \
+	exec 8>$(OUT)/lock; flock 8; \
+	cp -rs --remove-destination $(CURDIR)/Kbuild $(CURDIR)/kmod \
+		$(CURDIR)/include $(OUT)/src/; \
+	find $(OUT)/src -xtype l -delete; \
+	cd $(OUT); \
+	$(kmake) modules >log 2>&1 || { cat log; exit 1; }; \
+	if grep -iE 'warning:|skipping BTF' log; then \
+		rm -f src/weir.ko src/Module.symvers; exit 1; fi; \
+	objdump -h src/weir.ko | grep -qw .BTF || fail "no BTF"; \
+	needs=$$(modinfo -F depends src/weir.ko); \
+	[ -z "$$needs" ] || fail "depends on $$needs"; \
+	cmp -s src/weir.ko weir.ko || { cp src/weir.ko new.ko; mv new.ko weir.ko; }
+
+# ---- on this machine, with its own kernel and compiler ----
+
+.PHONY: host-module
+host-module:
+	@[ -e /proc/modules ] || { \
+		echo "this machine's kernel cannot load modules"; exit 1; }
+	@kdir=/lib/modules/$$(uname -r)/build; \
+	[ -e $$kdir/Makefile ] || { \
+		echo "no headers of the running kernel: $$kdir is missing"; exit 1; }; \
+	$(MAKE) --no-print-directory kbuild KDIR=$$kdir OUT=build/host
+
+demo = build/bin/demo --json build/demo.json $(ARGS)
+ifdef HOST
+demo: host-module
+	@$(MAKE) --no-print-directory -C ctl
+	@$(MAKE) --no-print-directory -C tests/examples/demo
+	@insmod build/host/weir.ko && { \
+		LD_LIBRARY_PATH=$(CURDIR)/build/lib $(demo); status=$$?; \
+		rmmod weir && exit $$status; }
+else
+demo: all
+	@tests/vm/run --timeout 600 -- $(demo)
+endif
+
+install: host-module
+	$(MAKE) -C ctl install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	install -D -m 644 build/host/weir.ko \
+		$(DESTDIR)/lib/modules/$$(uname -r)/updates/weir.ko
+	[ -n '$(DESTDIR)' ] || depmod
+
+clean:
+	rm -rf build

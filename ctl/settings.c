@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A channel's attributes: from words into a request, and back into words. */
+#include "settings.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/weir_netlink.h>
+
+#include "attrs.h"
+#include "ctl.h"
+#include "nl.h"
+#include "report.h"
+#include "units.h"
+
+enum kind {
+	PERM,
+	COUNT,
+	COUNT_AUTO,	/* auto is 0 */
+	SIZE,
+	SIZE_RANGE,	/* two attributes of 64 bits */
+	NS,
+	MS,
+	MS_RANGE,	/* two attributes of 32 bits */
+	NAME,
+	CHOICE,
+	DRY_RUN,
+};
+
+/* Same order as settings_words. */
+struct setting {
+	enum kind kind;
+	int attr;
+	int attr2;
+	unsigned int line;	/* where it is printed; 0: nowhere */
+};
+
+static const char *const on_off[] = { "off", "on", NULL };
+static const char *const policies[] = {
+	"least-loaded", "least-inflight", "round-robin", NULL
+};
+
+const struct word settings_words[] = {
+	{ "perm", "USER:GROUP:MODE", NULL, "of the device file, creator:root:0660" },
+	{ "messages", "N", NULL, "most messages waiting, 65536" },
+	{ "memory", "MIN..MAX", NULL, "message memory, MIN at once, 1M..64M" },
+	{ "message-max", "SIZE", NULL, "most bytes of one message, 1M" },
+	{ "overflow", "WORD", attrs_overflow, "what a sender meets when it is full, block" },
+	{ "inflight", "N|auto", NULL, "most messages one worker holds, auto" },
+	{ "batch", "N", NULL, "most messages handed over at once, 64" },
+	{ "linger", "TIME", NULL, "longest wait for a batch to fill, 0" },
+	{ "priorities", "N", NULL, "number of priorities, 1" },
+	{ "mode", "WORD", attrs_delivery, "who gets a message, queue" },
+	{ "policy", "WORD", policies, "how workers are chosen, least-loaded" },
+	{ "weight-load", "N", NULL, "of load in least-loaded, per 1000, 700" },
+	{ "weight-queue", "N", NULL, "of queue use in least-loaded, 300" },
+	{ "load-interval", "TIME", NULL, "load is measured over this, 100ms" },
+	{ "max-attempts", "N", NULL, "counted deliveries until dead, 5" },
+	{ "backoff", "MIN..MAX", NULL, "delay after a failure, doubled, 100ms..30s" },
+	{ "dead-max", "N", NULL, "most dead messages kept, 10000" },
+	{ "redeliver-max", "N", NULL, "deliveries of any kind until dead, 1000" },
+	{ "zerocopy", "WORD", on_off, "messages are not copied, on" },
+	{ "state", "WORD", attrs_channel_state, "what it does, running" },
+	{ "--dry-run", NULL, NULL, "let the kernel check, and change nothing" },
+	{ }
+};
+
+static const struct setting settings[] = {
+	{ PERM, WEIR_A_CHANNEL_PERM, 0, 1 },
+	{ COUNT, WEIR_A_CHANNEL_MESSAGES, 0, 1 },
+	{ SIZE_RANGE, WEIR_A_CHANNEL_MEMORY_MIN, WEIR_A_CHANNEL_MEMORY_MAX, 1 },
+	{ SIZE, WEIR_A_CHANNEL_MESSAGE_MAX, 0, 1 },
+	{ CHOICE, WEIR_A_CHANNEL_OVERFLOW, 0, 1 },
+	{ COUNT_AUTO, WEIR_A_CHANNEL_INFLIGHT, 0, 1 },
+	{ COUNT, WEIR_A_CHANNEL_BATCH, 0, 1 },
+	{ NS, WEIR_A_CHANNEL_LINGER, 0, 1 },
+	{ COUNT, WEIR_A_CHANNEL_PRIORITIES, 0, 2 },
+	{ CHOICE, WEIR_A_CHANNEL_DELIVERY, 0, 2 },
+	{ NAME, WEIR_A_CHANNEL_POLICY, 0, 2 },
+	{ COUNT, WEIR_A_CHANNEL_WEIGHT_LOAD, 0, 2 },
+	{ COUNT, WEIR_A_CHANNEL_WEIGHT_QUEUE, 0, 2 },
+	{ MS, WEIR_A_CHANNEL_LOAD_INTERVAL, 0, 2 },
+	{ COUNT, WEIR_A_CHANNEL_MAX_ATTEMPTS, 0, 3 },
+	{ MS_RANGE, WEIR_A_CHANNEL_BACKOFF_MIN, WEIR_A_CHANNEL_BACKOFF_MAX, 3 },
+	{ COUNT, WEIR_A_CHANNEL_DEAD_MAX, 0, 3 },
+	{ COUNT, WEIR_A_CHANNEL_REDELIVER_MAX, 0, 3 },
+	{ CHOICE, WEIR_A_CHANNEL_ZEROCOPY, 0, 3 },
+	{ CHOICE, WEIR_A_CHANNEL_STATE, 0, 0 },
+	{ DRY_RUN, WEIR_A_CHANNEL_DRY_RUN, 0, 0 },
+};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+#define LINES 3
+
+_Static_assert(sizeof(settings_words) / sizeof(settings_words[0]) == SETTINGS + 1,
+	       "each word has its setting");
+
+/* ---- from words ------------------------------------------------------------ */
+
+static int bad(const char *name, const char *text, const char *reason)
+{
+	return report(STATUS_USAGE, 0, name, "%s \"%s\" %s", name, text, reason);
+}
+
+static int read_ms(const char *name, const char *text, uint32_t *ms)
+{
+	uint64_t ns;
+
+	if (args_time(name, text, &ns))
+		return STATUS_USAGE;
+	if (ns % 1000000)
+		return bad(name, text, "is finer than 1ms");
+	if (ns / 1000000 > UINT32_MAX)
+		return bad(name, text, "is too large");
+	*ms = ns / 1000000;
+	return 0;
+}
+
+static int put_u32(struct nl_msg *msg, int attr, uint64_t value, const char *name,
+		   const char *text)
+{
+	if (value > UINT32_MAX)
+		return bad(name, text, "is too large");
+	netlink_put_u32(msg, attr, value);
+	return 0;
+}
+
+/* Either end may be left out: it stays as it is. */
+static int put_end(struct nl_msg *msg, enum kind kind, int attr, const char *name,
+		   const char *text)
+{
+	uint64_t bytes;
+	uint32_t ms;
+
+	if (!*text)
+		return 0;
+	if (kind == MS_RANGE) {
+		if (read_ms(name, text, &ms))
+			return STATUS_USAGE;
+		netlink_put_u32(msg, attr, ms);
+		return 0;
+	}
+	if (args_size(name, text, &bytes))
+		return STATUS_USAGE;
+	netlink_put_u64(msg, attr, bytes);
+	return 0;
+}
+
+static int put_range(struct nl_msg *msg, const struct setting *s, const char *name,
+		     const char *text)
+{
+	char min[64], *max;
+
+	snprintf(min, sizeof(min), "%s", text);
+	max = strstr(min, "..");
+	if (!max || strlen(text) < 3 || strlen(text) >= sizeof(min))
+		return bad(name, text, s->kind == SIZE_RANGE ?
+			   "is not a range; write 1M..64M" :
+			   "is not a range; write 100ms..30s");
+	*max = '\0';
+	max += 2;
+	if (put_end(msg, s->kind, s->attr, name, min))
+		return STATUS_USAGE;
+	return put_end(msg, s->kind, s->attr2, name, max);
+}
+
+static int put_user(struct nl_msg *msg, const char *text, const char *user)
+{
+	const struct passwd *pw = getpwnam(user);
+	uint64_t id;
+
+	if (!*user)
+		return 0;
+	if (pw)
+		netlink_put_u32(msg, WEIR_A_CHANNEL_UID, pw->pw_uid);
+	else if (!units_read_count(user, UINT32_MAX - 1, &id))
+		netlink_put_u32(msg, WEIR_A_CHANNEL_UID, id);
+	else
+		return bad("perm", text, "names a user that does not exist");
+	return 0;
+}
+
+static int put_group(struct nl_msg *msg, const char *text, const char *group)
+{
+	const struct group *gr = getgrnam(group);
+	uint64_t id;
+
+	if (!*group)
+		return 0;
+	if (gr)
+		netlink_put_u32(msg, WEIR_A_CHANNEL_GID, gr->gr_gid);
+	else if (!units_read_count(group, UINT32_MAX - 1, &id))
+		netlink_put_u32(msg, WEIR_A_CHANNEL_GID, id);
+	else
+		return bad("perm", text, "names a group that does not exist");
+	return 0;
+}
+
+static int put_perm(struct nl_msg *msg, const char *text)
+{
+	char user[128], *group, *mode;
+
+	snprintf(user, sizeof(user), "%s", text);
+	group = strchr(user, ':');
+	mode = group ? strchr(group + 1, ':') : NULL;
+	if (!mode)
+		return bad("perm", text, "is not USER:GROUP:MODE; write root:root:0660");
+	*group++ = '\0';
+	*mode++ = '\0';
+	if (strspn(mode, "01234567") != strlen(mode) || strlen(mode) > 4)
+		return bad("perm", text, "has no octal mode; write 0660");
+	if (put_user(msg, text, user) || put_group(msg, text, group))
+		return STATUS_USAGE;
+	if (*mode)
+		netlink_put_u32(msg, WEIR_A_CHANNEL_PERM, strtoul(mode, NULL, 8));
+	return 0;
+}
+
+static int put_setting(struct nl_msg *msg, size_t i, const char *text)
+{
+	const char *name = settings_words[i].name;
+	const struct setting *s = &settings[i];
+	uint64_t value = 0;
+	uint32_t small = 0;
+
+	switch (s->kind) {
+	case PERM:
+		return put_perm(msg, text);
+	case SIZE_RANGE:
+	case MS_RANGE:
+		return put_range(msg, s, name, text);
+	case SIZE:
+		return args_size(name, text, &value) ? STATUS_USAGE :
+		       put_u32(msg, s->attr, value, name, text);
+	case NS:
+		if (args_time(name, text, &value))
+			return STATUS_USAGE;
+		netlink_put_u64(msg, s->attr, value);
+		return 0;
+	case MS:
+		return read_ms(name, text, &small) ? STATUS_USAGE :
+		       put_u32(msg, s->attr, small, name, text);
+	case NAME:
+		netlink_put_string(msg, s->attr, text);
+		return 0;
+	case CHOICE:
+		return args_choice(name, text, settings_words[i].choices, &small) ?
+		       STATUS_USAGE : put_u32(msg, s->attr, small, name, text);
+	case DRY_RUN:
+		netlink_put_flag(msg, s->attr);
+		return 0;
+	default:
+		break;
+	}
+	if (s->kind == COUNT_AUTO && !strcmp(text, "auto"))
+		return put_u32(msg, s->attr, 0, name, text);
+	return args_count(name, text, UINT32_MAX, &value) ? STATUS_USAGE :
+	       put_u32(msg, s->attr, value, name, text);
+}
+
+int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
+		  bool *dry_run)
+{
+	bool given[SETTINGS] = { false };
+	const char *text;
+	int i;
+
+	*count = 0;
+	while ((i = args_word(a, settings_words, "attribute", &text)) >= 0) {
+		if (given[i])
+			return report(STATUS_USAGE, 0, settings_words[i].name,
+				      "%s is given twice", settings_words[i].name);
+		given[i] = true;
+		if (put_setting(msg, i, text))
+			return STATUS_USAGE;
+		*count += settings[i].kind != DRY_RUN;
+		*dry_run |= settings[i].kind == DRY_RUN;
+	}
+	return i == WORD_END ? 0 : STATUS_USAGE;
+}
+
+/* ---- into words ------------------------------------------------------------ */
+
+static void print_perm(struct nlattr **tb)
+{
+	uint32_t uid = netlink_number(tb[WEIR_A_CHANNEL_UID]);
+	uint32_t gid = netlink_number(tb[WEIR_A_CHANNEL_GID]);
+	const struct passwd *pw = getpwuid(uid);
+	const struct group *gr = getgrgid(gid);
+
+	if (pw)
+		printf("%s:", pw->pw_name);
+	else
+		printf("%u:", uid);
+	if (gr)
+		printf("%s:", gr->gr_name);
+	else
+		printf("%u:", gid);
+	printf("%04o", (unsigned int)netlink_number(tb[WEIR_A_CHANNEL_PERM]));
+}
+
+static void print_ms(uint64_t ms)
+{
+	char text[UNITS_TEXT];
+
+	fputs(units_time_exact(text, ms * 1000000), stdout);
+}
+
+static void print_value(const struct setting *s, const struct word *w,
+			struct nlattr **tb)
+{
+	uint64_t value = netlink_number(tb[s->attr]);
+	uint64_t value2 = netlink_number(tb[s->attr2]);
+	char text[UNITS_TEXT];
+
+	switch (s->kind) {
+	case PERM:
+		print_perm(tb);
+		break;
+	case SIZE_RANGE:
+		printf("%s..", units_size_exact(text, value));
+		fputs(units_size_exact(text, value2), stdout);
+		break;
+	case MS_RANGE:
+		print_ms(value);
+		fputs("..", stdout);
+		print_ms(value2);
+		break;
+	case SIZE:
+		fputs(units_size_exact(text, value), stdout);
+		break;
+	case NS:
+		fputs(units_time_exact(text, value), stdout);
+		break;
+	case MS:
+		print_ms(value);
+		break;
+	case NAME:
+		fputs(netlink_text(tb[s->attr]), stdout);
+		break;
+	case CHOICE:
+		fputs(attrs_choice(w->choices, value), stdout);
+		break;
+	default:
+		if (s->kind == COUNT_AUTO && !value)
+			fputs("auto", stdout);
+		else
+			printf("%llu", (unsigned long long)value);
+	}
+}
+
+void settings_print(struct nlattr **tb)
+{
+	for (unsigned int line = 1; line <= LINES; line++) {
+		fputs(" ", stdout);
+		for (size_t i = 0; i < SETTINGS; i++) {
+			if (settings[i].line != line)
+				continue;
+			printf(" %s ", settings_words[i].name);
+			print_value(&settings[i], &settings_words[i], tb);
+		}
+		putchar('\n');
+	}
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _WEIR_CHANNEL_H
+#define _WEIR_CHANNEL_H
+
+#include <linux/cred.h>
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "core/engine.h"
+#include "pool.h"
+
+/**
+ * struct weir_endpoint - a peer that can sleep
+ * @wait: for completions, for settlement, for its end.
+ */
+struct weir_endpoint {
+	struct weir_peer peer;
+	wait_queue_head_t wait;
+};
+
+/**
+ * struct weir_rights - of the device file
+ */
+struct weir_rights {
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+};
+
+/**
+ * struct weir_channel
+ * @ref: one for being in the table, one per open device file and client.
+ * @id: minor number; never reused while the module is loaded.
+ * @rights: changed under the table's lock; read as hints.
+ * @clients: all attached, until their files are gone. @readers: open device
+ *	files that have read. @clients_lock: both.
+ * @writer: sends what comes by write(2); @writer_lock.
+ * @timer: calls weir_engine_tick(). @armed: for when, or U64_MAX.
+ * @pinned: the module cannot be unloaded since a message is held.
+ *	@sync_lock: both.
+ * @reclaim: takes orphaned blocks to the pool.
+ * @news: sends notifications. @loads: measures workers' loads.
+ * @room: senders that wait for room, first come first served.
+ * @arrived: who polls the device file for messages.
+ * @full_at: ns, last notification of that kind; only @news.
+ * @enters: @wakeups: counted without a lock.
+ */
+struct weir_channel {
+	char name[WEIR_NAME_MAX + 1];
+	struct kref ref;
+	u32 id;
+	u64 t_create;
+	struct weir_rights rights;
+	struct list_head link;
+	struct device *dev;
+
+	struct weir_engine eng;
+	struct weir_pool pool;
+
+	struct mutex clients_lock;
+	struct list_head clients;
+	struct list_head readers;
+	u32 last_client;
+
+	struct mutex writer_lock;
+	struct weir_endpoint writer;
+
+	spinlock_t sync_lock;
+	struct hrtimer timer;
+	u64 armed;
+	bool pinned;
+
+	struct work_struct reclaim;
+	struct work_struct news;
+	struct delayed_work loads;
+	u64 loads_at;
+	u64 full_at;
+	bool drained;
+
+	wait_queue_head_t room;
+	wait_queue_head_t arrived;
+	atomic64_t enters;
+	atomic64_t wakeups;
+};
+
+/**
+ * struct weir_change - one use of a channel's engine
+ *
+ * Between weir_channel_begin() and weir_channel_end() the engine may be locked
+ * and changed, once or more; the end wakes, arms, reclaims.
+ */
+struct weir_change {
+	struct weir_channel *ch;
+	struct weir_wake wake;
+};
+
+void weir_channel_begin(struct weir_change *c, struct weir_channel *ch);
+void weir_channel_end(struct weir_change *c);
+void weir_channel_lock(struct weir_change *c, struct weir_channel *ch);
+void weir_channel_unlock(struct weir_change *c);
+
+int weir_channel_init(void);
+void weir_channel_exit(void);
+struct weir_channel *weir_channel_create(const char *name,
+					 const struct weir_rights *rights,
+					 const struct weir_config *cfg);
+int weir_channel_delete(struct weir_channel *ch, bool force);
+int weir_channel_set_rights(struct weir_channel *ch,
+			    const struct weir_rights *rights);
+void weir_channel_configure(struct weir_channel *ch,
+			    const struct weir_config *cfg);
+u32 weir_channel_purge(struct weir_channel *ch, u32 state);
+struct weir_channel *weir_channel_find(const char *name);
+struct weir_channel *weir_channel_by_minor(u32 minor);
+struct weir_channel *weir_channel_next(u32 id);
+void weir_channel_put(struct weir_channel *ch);
+bool weir_channel_may(const struct weir_channel *ch, int mask);
+int weir_channel_sleep(struct wait_queue_head *queue,
+		       struct wait_queue_head *own, ktime_t *until,
+		       bool (*done)(void *arg), void *arg);
+const char *weir_channel_bad_name(const char *name);
+
+#endif /* _WEIR_CHANNEL_H */

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What workers say about the messages they hold.
+ */
+#include "engine.h"
+
+/**
+ * weir_engine_held - the message a token names
+ * @p: worker; the engine is locked
+ * @token: any value
+ *
+ * Return: a message that @p holds, or NULL.
+ */
+struct weir_msg *weir_engine_held(struct weir_peer *p, u32 token)
+{
+	struct weir_tag *tag = weir_tag_find(&p->tags, token);
+
+	return tag ? tag->msg : NULL;
+}
+
+/**
+ * weir_engine_ack - a message is done
+ * @e: engine, locked
+ * @msg: INFLIGHT
+ * @now: ns
+ */
+void weir_engine_ack(struct weir_engine *e, struct weir_msg *msg, u64 now)
+{
+	struct weir_peer *sender = msg->blk->owner;
+
+	weir_hist_add(&e->hist[WEIR_HIST_WORKING],
+		      weir_elapsed(msg->t_deliver, now));
+	weir_hist_add(&e->hist[WEIR_HIST_TOTAL],
+		      weir_elapsed(msg->t_submit, now));
+	msg->holder->acked++;
+	e->c.acked++;
+	if (sender)
+		sender->settled_acked++;
+	weir_ledger_unhold(e, msg, now);
+	weir_ledger_settle(e, msg);
+}
+
+static u64 backoff_ns(const struct weir_engine *e, const struct weir_msg *msg)
+{
+	u32 doublings = min(msg->attempts - 1U, 31U);
+	u64 ms = (u64)e->cfg.backoff_min << doublings;
+
+	return min_t(u64, ms, e->cfg.backoff_max) * 1000000;
+}
+
+static void fail(struct weir_engine *e, struct weir_msg *msg, u32 delay_ms,
+		 u64 now)
+{
+	u64 delay;
+
+	weir_hist_add(&e->hist[WEIR_HIST_WORKING],
+		      weir_elapsed(msg->t_deliver, now));
+	msg->holder->failed++;
+	msg->attempts++;
+	weir_ledger_unhold(e, msg, now);
+	e->c.failed++;
+	delay = delay_ms ? delay_ms * 1000000ULL : backoff_ns(e, msg);
+	weir_ledger_again(e, msg, delay ? now + delay : 0);
+}
+
+static void release(struct weir_engine *e, struct weir_msg *msg, u32 delay_ms,
+		    u64 now)
+{
+	weir_ledger_unhold(e, msg, now);
+	e->c.released++;
+	weir_ledger_again(e, msg, delay_ms ? now + delay_ms * 1000000ULL : 0);
+}
+
+/**
+ * weir_engine_give_back - a reader inside the kernel ends
+ * @e: engine, locked
+ * @msg: INFLIGHT
+ * @counted: its process died with it
+ * @now: ns
+ */
+void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
+			   bool counted, u64 now)
+{
+	weir_ledger_unhold(e, msg, now);
+	if (counted) {
+		msg->attempts++;
+		msg->flags |= WEIR_MSG_SUSPECT | WEIR_MSG_ORPHANED;
+		msg->t_deliver = now;
+		e->c.crashed_seen++;
+	} else {
+		e->c.taken++;
+	}
+	weir_ledger_again(e, msg, 0);
+}
+
+/* Puts a rejection's words together from its entry and the slots behind it. */
+static char *gather_reason(const struct weir_peer *p,
+			   const struct weir_stage *st)
+{
+	const struct weir_rings *r = &p->rings;
+	u8 text[WEIR_REASON_MAX];
+	u32 len = st->sqe.len;
+	u32 i;
+
+	memcpy(text, st->sqe.reason, WEIR_REASON_HEAD);
+	for (i = 0; i < st->extra; i++)
+		memcpy(text + WEIR_REASON_HEAD + i * sizeof(struct weir_sqe),
+		       &r->sqes[(st->pos + 1 + i) & (r->sq_entries - 1)],
+		       sizeof(struct weir_sqe));
+	for (i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] == 0x7f)
+			text[i] = ' ';
+	return len ? weir_port_strndup((const char *)text, len) : NULL;
+}
+
+static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
+		   u64 now)
+{
+	weir_hist_add(&e->hist[WEIR_HIST_WORKING],
+		      weir_elapsed(msg->t_deliver, now));
+	weir_ledger_unhold(e, msg, now);
+	e->c.rejected++;
+	weir_ledger_bury(e, msg, WEIR_DEAD_REASON_REJECTED, text);
+}
+
+/* Takes the time per message that the worker needed for its last answers. */
+static void measure(struct weir_engine *e, struct weir_peer *p, u32 n, u64 now)
+{
+	u64 each = div_u64(weir_elapsed(p->t_mark, now), n);
+
+	p->t_mark = now;
+	p->service = p->service ? (7 * p->service + each) / 8 : each;
+	weir_dispatch_limit(e, p);
+}
+
+static void answer_one(struct weir_engine *e, struct weir_msg *msg,
+		       const struct weir_peer *p, const struct weir_stage *st,
+		       u64 now)
+{
+	switch (st->sqe.op) {
+	case WEIR_OP_ACK:
+		weir_engine_ack(e, msg, now);
+		break;
+	case WEIR_OP_FAIL:
+		fail(e, msg, st->sqe.delay_ms, now);
+		break;
+	case WEIR_OP_RELEASE:
+		release(e, msg, st->sqe.delay_ms, now);
+		break;
+	case WEIR_OP_REJECT:
+		reject(e, msg, gather_reason(p, st), now);
+		break;
+	}
+}
+
+/**
+ * weir_engine_answer - apply one entry of answers
+ * @e: engine, locked
+ * @p: worker
+ * @st: staged and found well formed
+ * @now: ns
+ * @result: gets the number of tokens that named nothing, and the first
+ *
+ * Return: true if there was any such token.
+ */
+bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
+			const struct weir_stage *st, u64 now,
+			struct weir_cqe *result)
+{
+	u32 nr = st->sqe.op == WEIR_OP_REJECT ? 1 : st->sqe.nr;
+	struct weir_msg *msg;
+	u32 i, stale = 0;
+
+	for (i = 0; i < nr; i++) {
+		msg = weir_engine_held(p, st->sqe.token[i]);
+		if (msg)
+			answer_one(e, msg, p, st, now);
+		else if (!stale++)
+			result->rtoken = st->sqe.token[i];
+	}
+	if (stale < nr)
+		measure(e, p, nr - stale, now);
+	e->c.stale += stale;
+	result->nr = stale;
+	return stale;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engine.h"
+
+/**
+ * weir_engine_init - an empty engine
+ * @e: zeroed
+ * @cfg: validated attributes
+ * @map: of the pool; must outlive the engine
+ */
+void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
+		      const struct weir_map *map)
+{
+	u32 i;
+
+	spin_lock_init(&e->lock);
+	e->cfg = *cfg;
+	e->map = map;
+	e->alarm = U64_MAX;
+	e->linger_at = U64_MAX;
+	weir_lane_init(&e->lane);
+	INIT_LIST_HEAD(&e->dead);
+	INIT_LIST_HEAD(&e->peers);
+	INIT_LIST_HEAD(&e->workers);
+	INIT_LIST_HEAD(&e->dirty);
+	INIT_LIST_HEAD(&e->orphans);
+	for (i = 0; i < WEIR_NR_CLASSES; i++)
+		INIT_LIST_HEAD(&e->idle[i]);
+}
+
+/**
+ * weir_engine_lock - take the engine's lock
+ * @e: engine
+ * @wake: zeroed before its first use; see there for what to do after the unlock
+ */
+void weir_engine_lock(struct weir_engine *e, struct weir_wake *wake)
+{
+	spin_lock_bh(&e->lock);
+	e->wake = wake;
+}
+
+/**
+ * weir_engine_unlock - drop it
+ * @e: engine
+ */
+void weir_engine_unlock(struct weir_engine *e)
+{
+	e->wake = NULL;
+	spin_unlock_bh(&e->lock);
+}
+
+/**
+ * weir_engine_finish - what must follow every change: hand out, give back
+ * @e: engine, locked
+ * @now: ns
+ */
+void weir_engine_finish(struct weir_engine *e, u64 now)
+{
+	weir_dispatch(e, now);
+	weir_ledger_flush(e);
+	if (e->was_full && weir_engine_room(e)) {
+		e->was_full = false;
+		e->wake->room = true;
+	}
+	if (!list_empty(&e->orphans))
+		e->wake->orphans = true;
+	if (e->ev_head != e->ev_tail)
+		e->wake->events = true;
+	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)
+		e->wake->events = true;
+	WRITE_ONCE(e->held, !weir_engine_empty(e));
+	WRITE_ONCE(e->alarm, weir_dispatch_alarm(e));
+}
+
+/**
+ * weir_engine_wake_peer - have a client woken after the unlock
+ * @e: engine, locked
+ * @p: a peer of it; the waker needs RCU until it has woken it
+ *
+ * A peer is on one list at a time: while @waking is set, somebody is bound to
+ * wake it after the change that is being made now is visible.
+ */
+void weir_engine_wake_peer(struct weir_engine *e, struct weir_peer *p)
+{
+	/*
+	 * Pairs with the fence between the waker's store to @waking and its
+	 * look at the wait queue: if it is still true here, that look comes
+	 * after the change the caller has just made. If it is false, the
+	 * acquire pairs with that store's release: @wake_next is free.
+	 */
+	smp_mb();
+	if (smp_load_acquire(&p->waking))
+		return;
+	WRITE_ONCE(p->waking, true);
+	p->wake_next = e->wake->peers;
+	e->wake->peers = p;
+}
+
+/**
+ * weir_peer_init - a client before it joins
+ * @p: zeroed; its rings, stage and tags are the caller's to set
+ * @e: the engine it will join
+ * @id: unique in the channel
+ * @role: WEIR_ROLE_*
+ */
+void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
+		    u32 role)
+{
+	spin_lock_init(&p->sq_lock);
+	INIT_LIST_HEAD(&p->blocks);
+	INIT_LIST_HEAD(&p->link);
+	INIT_LIST_HEAD(&p->work_link);
+	INIT_LIST_HEAD(&p->returns);
+	INIT_LIST_HEAD(&p->dirty_link);
+	p->eng = e;
+	p->id = id;
+	p->role = role;
+}
+
+/**
+ * weir_engine_add_peer - a client joins
+ * @e: engine, locked
+ * @p: from weir_peer_init()
+ * @now: ns
+ */
+void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
+{
+	list_add_tail(&p->link, &e->peers);
+	if (weir_peer_sends(p))
+		e->nr_senders++;
+	if (weir_peer_works(p)) {
+		weir_dispatch_limit(e, p);
+		list_add_tail(&p->work_link, &e->workers);
+		e->nr_workers++;
+	}
+	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, true);
+	weir_engine_finish(e, now);
+}
+
+/**
+ * weir_engine_stop - a worker wants no more messages, or wants them again
+ * @e: engine, locked
+ * @p: the worker
+ * @stop: which
+ */
+void weir_engine_stop(struct weir_engine *e, struct weir_peer *p, bool stop)
+{
+	lockdep_assert_held(&e->lock);
+	p->stopped = stop;
+}
+
+/**
+ * weir_engine_own - a block gets an owner
+ * @e: engine, locked
+ * @p: the owner, its sq_lock held, not gone
+ * @blk: a block of the pool with all its entries in state USER
+ */
+void weir_engine_own(struct weir_engine *e, struct weir_peer *p,
+		     struct weir_block *blk)
+{
+	u32 i;
+
+	lockdep_assert_held(&e->lock);
+	WRITE_ONCE(blk->owner, p);
+	blk->busy = 0;
+	list_add_tail(&blk->link, &p->blocks);
+	if (p->kernel)
+		for (i = 0; i < blk->nr; i++)
+			list_add_tail(&blk->msgs[i].link, &e->idle[blk->cls]);
+}
+
+/**
+ * weir_engine_disown - take a block from its owner
+ * @e: engine, locked
+ * @p: the owner, its sq_lock held
+ * @blk: block
+ *
+ * Return: 0; -EINVAL it is not the owner; -EBUSY a buffer holds a message.
+ */
+int weir_engine_disown(struct weir_engine *e, struct weir_peer *p,
+		       struct weir_block *blk)
+{
+	u32 i;
+
+	lockdep_assert_held(&e->lock);
+	if (blk->owner != p)
+		return -EINVAL;
+	if (blk->busy)
+		return -EBUSY;
+	if (p->kernel)
+		for (i = 0; i < blk->nr; i++)
+			list_del(&blk->msgs[i].link);
+	WRITE_ONCE(blk->owner, NULL);
+	list_del(&blk->link);
+	return 0;
+}
+
+/**
+ * weir_engine_configure - new attributes while messages flow
+ * @e: engine, locked
+ * @cfg: validated attributes
+ * @now: ns
+ */
+void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
+			   u64 now)
+{
+	struct weir_peer *p;
+
+	e->cfg = *cfg;
+	list_for_each_entry(p, &e->workers, work_link)
+		weir_dispatch_limit(e, p);
+	if (e->was_full) {	/* it may be refused now rather than wait */
+		e->was_full = false;
+		e->wake->room = true;
+	}
+	weir_engine_finish(e, now);
+}
+
+/**
+ * weir_engine_tick - time has come for a delayed message or a lingering batch
+ * @e: engine, locked
+ * @now: ns
+ *
+ * To be called at weir_dispatch_alarm(); harmless at any other time.
+ */
+void weir_engine_tick(struct weir_engine *e, u64 now)
+{
+	struct weir_msg *msg;
+
+	while ((msg = weir_lane_first_delayed(&e->lane)) && msg->due <= now) {
+		weir_lane_remove(&e->lane, msg);
+		weir_lane_redo(&e->lane, msg);
+	}
+	weir_engine_finish(e, now);
+}
+
+/**
+ * weir_engine_loads - new loads of all workers
+ * @e: engine, locked; the caller has set @cpu of each worker
+ * @span: ns since the last call, not 0
+ * @now: ns
+ */
+void weir_engine_loads(struct weir_engine *e, u64 span, u64 now)
+{
+	struct weir_peer *p;
+	u64 held;
+
+	list_for_each_entry(p, &e->workers, work_link) {
+		held = p->hold_ns;
+		if (p->tags.used) {
+			held += weir_elapsed(p->hold_since, now);
+			p->hold_since = now;
+		}
+		p->hold_ns = 0;
+		held = min(held, span);
+		p->load = max_t(u32, p->cpu, div64_u64(held * 1000, span));
+	}
+	e->traffic = false;
+}
+
+/**
+ * weir_engine_balanced - does the accounting identity hold?
+ * @e: engine, locked
+ */
+bool weir_engine_balanced(const struct weir_engine *e)
+{
+	const struct weir_counters *c = &e->c;
+
+	return c->accepted == c->acked + e->nr_dead + c->dropped + c->purged +
+	       c->joined + c->forwarded + weir_lane_ready(&e->lane) +
+	       e->lane.nr_delayed + e->nr_inflight;
+}
+
+/**
+ * weir_engine_empty - no message is held
+ * @e: engine, locked
+ */
+bool weir_engine_empty(const struct weir_engine *e)
+{
+	return !weir_lane_ready(&e->lane) && !e->lane.nr_delayed &&
+	       !e->nr_inflight && !e->nr_dead;
+}
+
+/**
+ * weir_engine_unread - completions a client has not read
+ * @e: engine, locked
+ * @p: a peer with rings
+ */
+u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p)
+{
+	bool lie = false;
+	u32 n = weir_ring_unread(&p->rings, &lie);
+
+	e->c.ring_errors += lie;
+	return n;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine of one channel: ledger, lanes, workers.
+ *
+ * Lock order: a peer's sq_lock, then the engine's lock. Both are taken with
+ * bottom halves off, since the channel's timer runs there. Nothing is woken
+ * under them: who holds the engine's lock brings a &struct weir_wake, in which
+ * is noted whom to wake and what else to do once the locks are gone.
+ *
+ * Functions here need the engine's lock unless they take a &struct weir_wake
+ * themselves.
+ */
+#ifndef _WEIR_CORE_ENGINE_H
+#define _WEIR_CORE_ENGINE_H
+
+#include <weir/counters.h>
+
+#include "config.h"
+#include "hist.h"
+#include "lane.h"
+#include "peer.h"
+
+#define WEIR_EVENTS	64	/* deaths remembered for notification */
+
+struct weir_wake;
+
+struct weir_counters {
+#define X(field, attr, help) u64 field;
+	WEIR_COUNTERS(X)
+#undef X
+};
+
+enum weir_hist_id {
+	WEIR_HIST_WAITING,
+	WEIR_HIST_WORKING,
+	WEIR_HIST_TOTAL,
+	WEIR_HIST_REDELIVERY,
+	WEIR_NR_HISTS,
+};
+
+/* A message's death, for the notification. */
+struct weir_event {
+	u64 seq;
+	u32 len;
+	u32 src;
+	u16 attempts;
+	u8 reason;
+};
+
+/**
+ * struct weir_engine
+ * @lock: protects all below but @map.
+ * @wake: of the lock's holder.
+ * @cfg: the channel's attributes.
+ * @map: of the pool; constant.
+ * @closed: the channel is being deleted.
+ * @seq: the last message's id.
+ * @lane: messages that wait. @dead: those given up, oldest first.
+ * @nr_inflight: @nr_dead: their numbers.
+ * @peers: all clients. @workers: those that work, in round-robin order.
+ * @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
+ * @dirty: peers with buffers to be returned.
+ * @orphans: blocks without an owner whose last buffer came back.
+ * @idle: free buffers of the kernel's own sender, by class.
+ * @events: ring of deaths not yet notified; @ev_head, @ev_tail free running,
+ *	@ev_lost those overwritten.
+ * @was_full: a sender met a full channel and nobody has been told.
+ * @traffic: a message was delivered since the last look at loads.
+ * @linger_at: ns, when the batch that gathers must go, as of the last
+ *	weir_dispatch(); U64_MAX if none does.
+ * @held: any message is in the channel. @alarm: ns, when weir_engine_tick()
+ *	shall be called; U64_MAX never. Both may be read without the lock by
+ *	whoever has changed the engine before.
+ */
+struct weir_engine {
+	spinlock_t lock;
+	struct weir_wake *wake;
+	struct weir_config cfg;
+	const struct weir_map *map;
+	bool closed;
+	bool was_full;
+	bool traffic;
+	bool held;
+	u64 alarm;
+	u64 linger_at;
+
+	u64 seq;
+	struct weir_lane lane;
+	struct list_head dead;
+	u64 nr_inflight;
+	u64 nr_dead;
+
+	struct list_head peers;
+	struct list_head workers;
+	u32 nr_workers;
+	u32 nr_senders;
+	u32 nr_busy;
+
+	struct list_head dirty;
+	struct list_head orphans;
+	struct list_head idle[WEIR_NR_CLASSES];
+
+	struct weir_counters c;
+	struct weir_hist hist[WEIR_NR_HISTS];
+
+	struct weir_event events[WEIR_EVENTS];
+	u32 ev_head;
+	u32 ev_tail;
+	u64 ev_lost;
+};
+
+/**
+ * struct weir_wake - what to do once the locks are dropped
+ * @peers: clients to wake, linked by wake_next.
+ * @room: senders that wait for room may look again.
+ * @orphans: blocks wait in @orphans of the engine.
+ * @events: deaths or other news wait for notification.
+ */
+struct weir_wake {
+	struct weir_peer *peers;
+	bool room;
+	bool orphans;
+	bool events;
+};
+
+enum weir_end {
+	WEIR_END_DETACH,	/* by its own will: nothing is counted */
+	WEIR_END_DEATH,		/* its process ended */
+};
+
+/* engine.c */
+void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
+		      const struct weir_map *map);
+void weir_engine_lock(struct weir_engine *e, struct weir_wake *wake);
+void weir_engine_unlock(struct weir_engine *e);
+void weir_engine_finish(struct weir_engine *e, u64 now);
+void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
+			   u64 now);
+void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
+		    u32 role);
+void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now);
+void weir_engine_stop(struct weir_engine *e, struct weir_peer *p, bool stop);
+void weir_engine_own(struct weir_engine *e, struct weir_peer *p,
+		     struct weir_block *blk);
+int weir_engine_disown(struct weir_engine *e, struct weir_peer *p,
+		       struct weir_block *blk);
+void weir_engine_tick(struct weir_engine *e, u64 now);
+void weir_engine_loads(struct weir_engine *e, u64 span, u64 now);
+bool weir_engine_balanced(const struct weir_engine *e);
+bool weir_engine_empty(const struct weir_engine *e);
+void weir_engine_wake_peer(struct weir_engine *e, struct weir_peer *p);
+u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p);
+
+/* submit.c */
+int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
+		       bool want, bool force, u64 now, struct weir_wake *wake);
+u64 weir_engine_room(const struct weir_engine *e);
+int weir_engine_admit(struct weir_engine *e, bool force);
+void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
+			struct weir_msg *msg, u64 now);
+
+/* answer.c */
+bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
+			const struct weir_stage *st, u64 now,
+			struct weir_cqe *result);
+struct weir_msg *weir_engine_held(struct weir_peer *p, u32 token);
+void weir_engine_ack(struct weir_engine *e, struct weir_msg *msg, u64 now);
+void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
+			   bool counted, u64 now);
+
+/* ledger.c */
+void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
+		      struct weir_msg *msg, u64 now);
+void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now);
+void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg);
+void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg);
+bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due);
+void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
+		      char *text);
+void weir_ledger_flush(struct weir_engine *e);
+bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
+bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
+bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now);
+u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max);
+
+/* dispatch.c */
+void weir_dispatch(struct weir_engine *e, u64 now);
+void weir_dispatch_limit(const struct weir_engine *e, struct weir_peer *p);
+u64 weir_dispatch_alarm(const struct weir_engine *e);
+
+/* policy.c */
+struct weir_peer *weir_policy_select(struct weir_engine *e, bool empty,
+				     u32 *nr_open);
+u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p);
+
+/* end.c */
+void weir_engine_end(struct weir_engine *e, struct weir_peer *p,
+		     enum weir_end how, u64 now, struct weir_wake *wake);
+
+#endif /* _WEIR_CORE_ENGINE_H */

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every change of a message's state but acceptance, delivery and the lane's
+ * own. The accounting identity (weir_engine_balanced()) holds before and after
+ * each function here.
+ */
+#include "engine.h"
+
+/**
+ * weir_ledger_hold - a worker gets a message
+ * @e: engine, locked
+ * @p: worker with an unused tag
+ * @msg: taken out of the lane; its token is set by the caller
+ * @now: ns
+ */
+void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
+		      struct weir_msg *msg, u64 now)
+{
+	if (p->tags.used == 1) {
+		p->hold_since = now;
+		p->t_mark = now;
+		e->nr_busy++;
+	}
+	if (msg->flags & WEIR_MSG_ORPHANED) {
+		msg->flags &= ~WEIR_MSG_ORPHANED;
+		weir_hist_add(&e->hist[WEIR_HIST_REDELIVERY],
+			      weir_elapsed(msg->t_deliver, now));
+	}
+	if (!msg->deliveries)
+		weir_hist_add(&e->hist[WEIR_HIST_WAITING],
+			      weir_elapsed(msg->t_submit, now));
+	if (msg->deliveries < U16_MAX)
+		msg->deliveries++;
+	WRITE_ONCE(msg->state, WEIR_MSG_INFLIGHT);
+	msg->holder = p;
+	msg->t_deliver = now;
+	e->nr_inflight++;
+	p->delivered++;
+}
+
+/**
+ * weir_ledger_unhold - a worker no longer has a message
+ * @e: engine, locked
+ * @msg: INFLIGHT; the caller gives it its next state
+ * @now: ns
+ */
+void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now)
+{
+	struct weir_peer *p = msg->holder;
+
+	weir_tag_drop(&p->tags, weir_tag_find(&p->tags, msg->token));
+	msg->holder = NULL;
+	e->nr_inflight--;
+	if (p->tags.used)
+		return;
+	p->hold_ns += weir_elapsed(p->hold_since, now);
+	p->alone = false;
+	e->nr_busy--;
+}
+
+/**
+ * weir_ledger_return - the buffer goes back to its owner
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ */
+void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
+{
+	struct weir_block *blk = msg->blk;
+	struct weir_peer *p = blk->owner;
+
+	if (p && !p->kernel) {
+		WRITE_ONCE(msg->state, WEIR_MSG_RETURN);
+		list_add_tail(&msg->link, &p->returns);
+		if (list_empty(&p->dirty_link))
+			list_add_tail(&p->dirty_link, &e->dirty);
+		return;
+	}
+	blk->busy--;
+	/* Pairs with the acquire load in stage_send(). */
+	smp_store_release(&msg->state, WEIR_MSG_USER);
+	if (p) {
+		list_add(&msg->link, &e->idle[blk->cls]);
+		weir_engine_wake_peer(e, p);
+	} else if (!blk->busy) {
+		list_add_tail(&blk->link, &e->orphans);
+	}
+}
+
+/* The sender has one message less on its way. */
+static void unsettle(struct weir_engine *e, struct weir_peer *p)
+{
+	if (p && !--p->unsettled)
+		weir_engine_wake_peer(e, p);
+}
+
+/**
+ * weir_ledger_settle - a message that was not dead leaves the channel
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ */
+void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg)
+{
+	unsettle(e, msg->blk->owner);
+	weir_ledger_return(e, msg);
+}
+
+static void note_death(struct weir_engine *e, const struct weir_msg *msg)
+{
+	struct weir_event *ev = &e->events[e->ev_head++ % WEIR_EVENTS];
+
+	ev->seq = msg->seq;
+	ev->len = msg->len;
+	ev->src = msg->src;
+	ev->attempts = msg->attempts;
+	ev->reason = msg->reason;
+	if (e->ev_head - e->ev_tail > WEIR_EVENTS) {
+		e->ev_tail++;
+		e->ev_lost++;
+	}
+}
+
+/* A dead message leaves the channel. */
+static void exhume(struct weir_engine *e, struct weir_msg *msg)
+{
+	list_del(&msg->link);
+	e->nr_dead--;
+	weir_port_strfree(msg->text);
+	msg->text = NULL;
+	msg->reason = 0;
+}
+
+/**
+ * weir_ledger_bury - a message is given up
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ * @reason: enum weir_dead_reason
+ * @text: the worker's words, from weir_port_strndup(), or NULL
+ *
+ * Beyond dead-max the oldest dead message is dropped.
+ */
+void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
+		      char *text)
+{
+	struct weir_peer *p = msg->blk->owner;
+
+	WRITE_ONCE(msg->state, WEIR_MSG_DEAD);
+	msg->flags = 0;
+	msg->reason = reason;
+	msg->text = text;
+	list_add_tail(&msg->link, &e->dead);
+	e->nr_dead++;
+	if (p)
+		p->settled_dead++;
+	unsettle(e, p);
+	note_death(e, msg);
+	switch (reason) {
+	case WEIR_DEAD_REASON_ATTEMPTS:
+		e->c.died_attempts++;
+		break;
+	case WEIR_DEAD_REASON_REJECTED:
+		e->c.died_rejected++;
+		break;
+	case WEIR_DEAD_REASON_KILLED:
+		e->c.died_killed++;
+		break;
+	case WEIR_DEAD_REASON_REDELIVERIES:
+		e->c.died_redeliveries++;
+		break;
+	}
+	while (e->nr_dead > e->cfg.dead_max) {
+		msg = list_first_entry(&e->dead, struct weir_msg, link);
+		exhume(e, msg);
+		e->c.dropped++;
+		weir_ledger_return(e, msg);
+	}
+}
+
+/**
+ * weir_ledger_again - a message that was delivered goes back to the lane
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ * @due: ns, or 0 for at once
+ *
+ * Return: false if it died instead, of max-attempts or redeliver-max.
+ */
+bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due)
+{
+	e->c.redelivered++;
+	if (msg->attempts >= e->cfg.max_attempts) {
+		weir_ledger_bury(e, msg, WEIR_DEAD_REASON_ATTEMPTS, NULL);
+		return false;
+	}
+	if (msg->deliveries >= e->cfg.redeliver_max) {
+		weir_ledger_bury(e, msg, WEIR_DEAD_REASON_REDELIVERIES, NULL);
+		return false;
+	}
+	if (due)
+		weir_lane_delay(&e->lane, msg, due);
+	else
+		weir_lane_redo(&e->lane, msg);
+	return true;
+}
+
+/**
+ * weir_ledger_release - take a message from its worker, or end its delay
+ * @e: engine, locked
+ * @msg: message
+ * @now: ns
+ *
+ * Return: false if it was neither inflight nor delayed.
+ */
+bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now)
+{
+	switch (msg->state) {
+	case WEIR_MSG_INFLIGHT:
+		weir_ledger_unhold(e, msg, now);
+		e->c.taken++;
+		weir_ledger_again(e, msg, 0);
+		return true;
+	case WEIR_MSG_DELAYED:
+		weir_lane_remove(&e->lane, msg);
+		weir_lane_redo(&e->lane, msg);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * weir_ledger_requeue - a dead message becomes ready, its attempts at 0
+ * @e: engine, locked
+ * @msg: message
+ *
+ * Return: false if it was not dead.
+ */
+bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg)
+{
+	struct weir_peer *p = msg->blk->owner;
+
+	if (msg->state != WEIR_MSG_DEAD)
+		return false;
+	exhume(e, msg);
+	if (p) {
+		p->settled_dead--;
+		p->unsettled++;
+	}
+	msg->attempts = 0;
+	msg->deliveries = 0;
+	e->c.requeued++;
+	weir_lane_redo(&e->lane, msg);
+	return true;
+}
+
+/**
+ * weir_ledger_kill - give a message up by hand
+ * @e: engine, locked
+ * @msg: message
+ * @now: ns
+ *
+ * Return: false if it was not ready, delayed or inflight.
+ */
+bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now)
+{
+	switch (msg->state) {
+	case WEIR_MSG_INFLIGHT:
+		weir_ledger_unhold(e, msg, now);
+		break;
+	case WEIR_MSG_READY:
+	case WEIR_MSG_DELAYED:
+		weir_lane_remove(&e->lane, msg);
+		break;
+	default:
+		return false;
+	}
+	weir_ledger_bury(e, msg, WEIR_DEAD_REASON_KILLED, NULL);
+	return true;
+}
+
+static struct weir_msg *first_waiting(struct weir_engine *e)
+{
+	struct weir_msg *msg = weir_lane_suspect(&e->lane);
+
+	if (!msg)
+		msg = weir_lane_first(&e->lane);
+	if (!msg)
+		msg = weir_lane_first_delayed(&e->lane);
+	return msg;
+}
+
+/**
+ * weir_ledger_purge - throw messages away
+ * @e: engine, locked
+ * @state: WEIR_MESSAGE_STATE_DEAD for the dead ones, else those that wait
+ * @max: most to throw away in this call
+ *
+ * Return: how many were.
+ */
+u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max)
+{
+	struct weir_msg *msg;
+	u32 n;
+
+	for (n = 0; n < max; n++) {
+		if (state == WEIR_MESSAGE_STATE_DEAD) {
+			msg = list_first_entry_or_null(&e->dead,
+						       struct weir_msg, link);
+			if (!msg)
+				break;
+			exhume(e, msg);
+			weir_ledger_return(e, msg);
+		} else {
+			msg = first_waiting(e);
+			if (!msg)
+				break;
+			weir_lane_remove(&e->lane, msg);
+			weir_ledger_settle(e, msg);
+		}
+		e->c.purged++;
+	}
+	return n;
+}
+
+/* One RETURN entry of up to WEIR_VEC_MAX buffers, written in one go. */
+static void post_return(struct weir_peer *p, struct weir_cqe *cqe)
+{
+	struct weir_msg *msg;
+
+	memset(cqe, 0, sizeof(*cqe));
+	cqe->type = WEIR_CQE_RETURN;
+	while (cqe->nr < WEIR_VEC_MAX && !list_empty(&p->returns)) {
+		msg = list_first_entry(&p->returns, struct weir_msg, link);
+		list_del(&msg->link);
+		msg->blk->busy--;
+		cqe->buf[cqe->nr++] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
+		/* Pairs with the acquire load in stage_send(). */
+		smp_store_release(&msg->state, WEIR_MSG_USER);
+	}
+}
+
+/* Posts as many returns to one owner as its ring has room for. */
+static void post_returns(struct weir_engine *e, struct weir_peer *p)
+{
+	u32 room = p->rings.cq_entries - weir_engine_unread(e, p);
+	struct weir_cqe cqe;
+	u32 n = 0;
+
+	while (n < room && !list_empty(&p->returns)) {
+		post_return(p, &cqe);
+		memcpy(weir_ring_slot(&p->rings, n++), &cqe, sizeof(cqe));
+	}
+	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, !list_empty(&p->returns));
+	if (!n)
+		return;
+	weir_ring_publish(&p->rings, n);
+	weir_engine_wake_peer(e, p);
+}
+
+/**
+ * weir_ledger_flush - tell owners of the buffers that came back
+ * @e: engine, locked
+ *
+ * An owner whose ring is full keeps the rest; its next ENTER asks again.
+ */
+void weir_ledger_flush(struct weir_engine *e)
+{
+	struct weir_peer *p;
+
+	while ((p = list_first_entry_or_null(&e->dirty, struct weir_peer,
+					     dirty_link))) {
+		list_del_init(&p->dirty_link);
+		post_returns(e, p);
+	}
+}

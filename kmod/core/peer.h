@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine's part of a client.
+ */
+#ifndef _WEIR_CORE_PEER_H
+#define _WEIR_CORE_PEER_H
+
+#include "msg.h"
+#include "ring.h"
+#include "tag.h"
+
+#define WEIR_STAGE_MAX	64	/* submission entries handled at once */
+
+struct weir_engine;
+
+/**
+ * struct weir_stage - the private copy of one submission entry
+ * @sqe: the copy.
+ * @msg: SEND: the ledger entry, STAGED, or NULL if refused.
+ * @res: 0, or why it is refused.
+ * @extra: REJECT: further slots that hold its text.
+ * @pos: its place in the ring, free running.
+ */
+struct weir_stage {
+	struct weir_sqe sqe;
+	struct weir_msg *msg;
+	int res;
+	u32 extra;
+	u32 pos;
+};
+
+/**
+ * struct weir_peer - one client, or the kernel's own sender or reader
+ * @sq_lock: outermost spinlock: submission ring, @stage, @blocks.
+ * @rings: see ring.h.
+ * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
+ * @blocks: blocks it owns; changed under both locks.
+ *
+ * Constant: @id, @role, @kernel.
+ *
+ * All else under the engine's lock:
+ * @link: among the engine's peers. @work_link: among its workers.
+ * @gone: it has ended; nothing is delivered or returned to it.
+ * @stopped: it asked for no more messages.
+ * @want: it waits for messages though it holds some.
+ * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
+ *	then a suspect.
+ * @tags: what it holds. @limit_max: most it may ever hold. @limit: most it may
+ *	hold now (`inflight`).
+ * @service: ns per message, moving average; 0 before the first answer.
+ * @t_mark: ns, last answer, or delivery to it while it held nothing.
+ * @hold_since: @hold_ns: for the share of time it holds a message.
+ * @load: thousandths; @cpu: likewise, set from outside.
+ * @returns: buffers that wait for room in its ring.
+ * @dirty_link: in the engine's list of peers with @returns to post.
+ * @wake_next: @waking: in a list of peers to wake.
+ * @unsettled: its messages in the channel, dead ones apart.
+ */
+struct weir_peer {
+	spinlock_t sq_lock;
+	struct weir_rings rings;
+	struct weir_stage *stage;
+	struct list_head blocks;
+
+	struct weir_engine *eng;
+	u32 id;
+	u32 role;
+	bool kernel;
+
+	bool gone;
+	bool stopped;
+	bool want;
+	bool alone;
+	bool reserved;
+	bool waking;
+	struct list_head link;
+	struct list_head work_link;
+	struct list_head returns;
+	struct list_head dirty_link;
+	struct weir_peer *wake_next;
+
+	struct weir_tags tags;
+	u32 limit_max;
+	u32 limit;
+	u64 service;
+	u64 t_mark;
+	u64 hold_since;
+	u64 hold_ns;
+	u32 load;
+	u32 cpu;
+
+	u64 delivered;
+	u64 acked;
+	u64 failed;
+	u64 accepted;
+	u64 refused;
+	u64 settled_acked;
+	u64 settled_dead;
+	u64 unsettled;
+};
+
+static inline bool weir_peer_works(const struct weir_peer *p)
+{
+	return p->role & WEIR_ROLE_WORK;
+}
+
+static inline bool weir_peer_sends(const struct weir_peer *p)
+{
+	return p->role & WEIR_ROLE_SEND;
+}
+
+#endif /* _WEIR_CORE_PEER_H */

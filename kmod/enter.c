@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ENTER and SETTLE: submit, and the only sleeps of the ring interface. All
+ * state changes precede the sleep; it is interruptible.
+ */
+#include "client.h"
+
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+
+/* One ENTER under way. */
+struct enter {
+	struct weir_client *c;
+	const struct weir_enter *arg;
+	u32 done;	/* slots consumed so far */
+	bool limited;	/* @until is a deadline */
+	bool nosleep;	/* the time-out was ~0 */
+	ktime_t until;
+};
+
+static void set_deadline(struct enter *e, u64 timeout)
+{
+	e->nosleep = timeout == U64_MAX;
+	e->limited = timeout && !e->nosleep;
+	if (e->limited)
+		e->until = ktime_add_safe(ktime_get(), ns_to_ktime(
+				min_t(u64, timeout, KTIME_MAX)));
+}
+
+/* Completions the user has not read; without a lock, so a hint. */
+static u32 unread(struct weir_client *c)
+{
+	struct weir_rings *r = &c->ep.peer.rings;
+	/* Pairs with the engine's store before it wakes. */
+	u32 tail = READ_ONCE(r->cq_tail);
+
+	return min(tail - READ_ONCE(r->shared->ucq_head), r->cq_entries);
+}
+
+static bool enough(void *arg)
+{
+	struct enter *e = arg;
+
+	return READ_ONCE(e->c->ep.peer.gone) ||
+	       unread(e->c) >= e->arg->min_complete;
+}
+
+static bool room(void *arg)
+{
+	struct enter *e = arg;
+
+	return READ_ONCE(e->c->ep.peer.gone) ||
+	       weir_engine_room(&e->c->ch->eng) ||
+	       unread(e->c) == e->c->ep.peer.rings.cq_entries;
+}
+
+/* Consumes what it can. Return: slots, or why none can ever be. */
+static int submit(struct enter *e)
+{
+	struct weir_client *c = e->c;
+	struct weir_peer *p = &c->ep.peer;
+	bool want = e->arg->flags & WEIR_ENTER_WAIT;
+	struct weir_change change;
+	int n = -ESHUTDOWN;
+
+	weir_channel_begin(&change, c->ch);
+	spin_lock_bh(&p->sq_lock);
+	if (!p->gone)
+		n = weir_engine_submit(&c->ch->eng, p,
+				       e->arg->to_submit - e->done, want,
+				       false, ktime_get_ns(), &change.wake);
+	spin_unlock_bh(&p->sq_lock);
+	weir_channel_end(&change);
+	return n;
+}
+
+static bool more_published(struct enter *e)
+{
+	struct weir_rings *r = &e->c->ep.peer.rings;
+
+	return e->done < e->arg->to_submit &&
+	       READ_ONCE(r->shared->usq_tail) != READ_ONCE(r->sq_head);
+}
+
+static int sleep_for_room(struct enter *e)
+{
+	struct weir_channel *ch = e->c->ch;
+
+	if (e->nosleep)
+		return -ETIME;
+	if (unread(e->c) == e->c->ep.peer.rings.cq_entries)
+		return -EAGAIN;
+	return weir_channel_sleep(&ch->room, &e->c->ep.wait,
+				  e->limited ? &e->until : NULL, room, e);
+}
+
+/* Submits all, sleeping for room if told to. */
+static int submit_all(struct enter *e)
+{
+	bool slept = false;
+	int n, err = 0;
+
+	for (;;) {
+		n = submit(e);
+		if (n < 0)
+			return n;
+		e->done += n;
+		if (!more_published(e))
+			break;
+		if (!(e->arg->flags & WEIR_ENTER_SQ_WAIT)) {
+			err = e->done ? 0 : -EAGAIN;
+			break;
+		}
+		err = sleep_for_room(e);
+		slept = true;
+		if (err)
+			break;
+	}
+	/* One sender is woken at a time: the next may find room as well. */
+	if (slept && weir_engine_room(&e->c->ch->eng))
+		wake_up_interruptible(&e->c->ch->room);
+	return err;
+}
+
+static int sleep_for_completions(struct enter *e)
+{
+	if (enough(e))
+		return 0;
+	if (e->nosleep)
+		return -ETIME;
+	return weir_channel_sleep(NULL, &e->c->ep.wait,
+				  e->limited ? &e->until : NULL, enough, e);
+}
+
+static int check(struct weir_client *c, const struct weir_enter *arg)
+{
+	u32 flags = arg->flags;
+
+	if (flags & ~(WEIR_ENTER_WAIT | WEIR_ENTER_SQ_WAIT | WEIR_ENTER_STOP |
+		      WEIR_ENTER_START))
+		return -EINVAL;
+	if (flags & WEIR_ENTER_STOP && flags & WEIR_ENTER_START)
+		return -EINVAL;
+	if (flags & (WEIR_ENTER_STOP | WEIR_ENTER_START) &&
+	    !weir_peer_works(&c->ep.peer))
+		return -EINVAL;
+	if (arg->resv[0] || arg->resv[1])
+		return -EINVAL;
+	if (flags & WEIR_ENTER_WAIT ?
+	    !arg->min_complete ||
+	    arg->min_complete > c->ep.peer.rings.cq_entries :
+	    arg->min_complete)
+		return -EINVAL;
+	return weir_client_check(c);
+}
+
+static void stop_or_start(struct weir_client *c, u32 flags)
+{
+	struct weir_change change;
+
+	if (!(flags & (WEIR_ENTER_STOP | WEIR_ENTER_START)))
+		return;
+	weir_channel_lock(&change, c->ch);
+	weir_engine_stop(&c->ch->eng, &c->ep.peer, flags & WEIR_ENTER_STOP);
+	weir_channel_unlock(&change);
+}
+
+/**
+ * weir_client_enter - WEIR_IOC_ENTER
+ * @c: client
+ * @arg: copied argument
+ *
+ * Return: as struct weir_enter says. Context: may sleep.
+ */
+long weir_client_enter(struct weir_client *c, const struct weir_enter *arg)
+{
+	struct enter e = { .c = c, .arg = arg };
+	int err = check(c, arg);
+
+	if (err)
+		return err;
+	atomic64_inc(&c->ch->enters);
+	set_deadline(&e, arg->timeout_ns);
+	stop_or_start(c, arg->flags);
+	err = submit_all(&e);
+	if (arg->flags & WEIR_ENTER_WAIT && (!err || err == -EAGAIN))
+		err = sleep_for_completions(&e);
+	if (READ_ONCE(c->ep.peer.gone) && !e.done)
+		return -ESHUTDOWN;
+	return e.done ?: err;
+}
+
+static bool settled(void *arg)
+{
+	struct weir_peer *p = &((struct weir_client *)arg)->ep.peer;
+
+	return READ_ONCE(p->gone) || !READ_ONCE(p->unsettled);
+}
+
+/**
+ * weir_client_settle - WEIR_IOC_SETTLE
+ * @c: client
+ * @arg: copied argument; the counts are filled in
+ *
+ * Return: as struct weir_settle says. Context: may sleep.
+ */
+long weir_client_settle(struct weir_client *c, struct weir_settle *arg)
+{
+	struct weir_peer *p = &c->ep.peer;
+	struct weir_change change;
+	struct enter e = { .c = c };
+	int err = weir_client_check(c);
+
+	if (err)
+		return err;
+	if (arg->flags || arg->resv[0] || arg->resv[1] || !weir_peer_sends(p))
+		return -EINVAL;
+	set_deadline(&e, arg->timeout_ns);
+	if (!settled(c))
+		err = e.nosleep ? -ETIME :
+		      weir_channel_sleep(NULL, &c->ep.wait,
+					 e.limited ? &e.until : NULL,
+					 settled, c);
+	weir_channel_lock(&change, c->ch);
+	arg->accepted = p->accepted;
+	arg->acked = p->settled_acked;
+	arg->dead = p->settled_dead;
+	arg->unsettled = p->unsettled;
+	if (p->gone)
+		err = -ESHUTDOWN;
+	weir_channel_unlock(&change);
+	return err;
+}

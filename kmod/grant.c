@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GRANT and GIVEBACK: blocks for senders.
+ */
+#include "client.h"
+
+#include <linux/ktime.h>
+
+struct wait_memory {
+	struct weir_client *c;
+	u32 cls;
+};
+
+static bool has_completions(struct weir_client *c)
+{
+	struct weir_rings *r = &c->ep.peer.rings;
+
+	return READ_ONCE(r->cq_tail) != READ_ONCE(r->shared->ucq_head);
+}
+
+static bool worth_a_look(void *arg)
+{
+	struct wait_memory *w = arg;
+	struct weir_client *c = w->c;
+
+	if (READ_ONCE(c->ep.peer.gone) || has_completions(c))
+		return true;
+	return READ_ONCE(c->memory) + weir_block_size(w->cls) <= c->block_max &&
+	       weir_pool_has_room(&c->ch->pool, w->cls);
+}
+
+/* Gives the published block to the client, or back if the client has ended. */
+static int own(struct weir_client *c, struct weir_pool_block *pb)
+{
+	struct weir_peer *p = &c->ep.peer;
+	struct weir_change change;
+	int err = -ESHUTDOWN;
+
+	spin_lock_bh(&p->sq_lock);
+	if (!p->gone) {
+		weir_channel_lock(&change, c->ch);
+		weir_engine_own(&c->ch->eng, p, &pb->b);
+		weir_channel_unlock(&change);
+		err = 0;
+	}
+	spin_unlock_bh(&p->sq_lock);
+	if (err)
+		weir_pool_put(&c->ch->pool, pb);
+	return err;
+}
+
+static int grant_one(struct weir_client *c, u32 cls, u64 *addr)
+{
+	u64 bytes = weir_block_size(cls);
+	struct weir_pool_block *pb;
+	int err;
+
+	if (c->memory + bytes > c->block_max)
+		return -ENOBUFS;
+	pb = weir_pool_get(&c->ch->pool, cls);
+	if (IS_ERR(pb))
+		return PTR_ERR(pb);
+	*addr = pb->b.addr;
+	weir_pool_publish(&c->ch->pool, pb, c);
+	err = own(c, pb);
+	if (!err)
+		c->memory += bytes;
+	return err;
+}
+
+/* As many as can be had. Return: 0 if at least one. */
+static int grant_some(struct weir_client *c, struct weir_grant *arg, u32 want)
+{
+	int err = 0;
+
+	if (mutex_lock_killable(&c->grant_lock))
+		return -EINTR;
+	for (arg->count = 0; arg->count < want && !err; arg->count += !err)
+		err = grant_one(c, arg->class_idx, &arg->addr[arg->count]);
+	mutex_unlock(&c->grant_lock);
+	return arg->count ? 0 : err;
+}
+
+static int check(struct weir_client *c, const struct weir_grant *arg)
+{
+	u32 i;
+
+	if (arg->flags & ~WEIR_GRANT_WAIT ||
+	    arg->class_idx >= WEIR_NR_CLASSES ||
+	    !arg->count || arg->count > ARRAY_SIZE(arg->addr) ||
+	    arg->resv[0] || arg->resv[1])
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(arg->addr); i++)
+		if (arg->addr[i])
+			return -EINVAL;
+	if (!weir_peer_sends(&c->ep.peer))
+		return -EPERM;
+	return weir_client_check(c);
+}
+
+/**
+ * weir_client_grant - WEIR_IOC_GRANT
+ * @c: client
+ * @arg: copied argument; count and addresses are filled in
+ *
+ * Return: as struct weir_grant says. Context: may sleep.
+ */
+long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
+{
+	struct wait_memory w = { .c = c, .cls = arg->class_idx };
+	ktime_t until = 0, *limit = NULL;
+	u32 want = arg->count;
+	int err = check(c, arg);
+
+	if (err)
+		return err;
+	w.cls = array_index_nospec(w.cls, WEIR_NR_CLASSES);
+	if (arg->timeout_ns) {
+		until = ktime_add_safe(ktime_get(), ns_to_ktime(
+				min_t(u64, arg->timeout_ns, KTIME_MAX)));
+		limit = &until;
+	}
+	for (;;) {
+		err = grant_some(c, arg, want);
+		if (err != -ENOBUFS || !(arg->flags & WEIR_GRANT_WAIT))
+			return err;
+		if (has_completions(c))
+			return 0;
+		err = weir_channel_sleep(&c->ch->pool.wait, &c->ep.wait, limit,
+					 worth_a_look, &w);
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * weir_client_giveback - WEIR_IOC_GIVEBACK
+ * @c: client
+ * @arg: copied argument
+ *
+ * Return: as struct weir_giveback says. Context: may sleep.
+ */
+long weir_client_giveback(struct weir_client *c,
+			  const struct weir_giveback *arg)
+{
+	struct weir_peer *p = &c->ep.peer;
+	struct weir_change change;
+	struct weir_block *b;
+	int err = weir_client_check(c);
+
+	if (err)
+		return err;
+	if (arg->flags)
+		return -EINVAL;
+	if (mutex_lock_killable(&c->grant_lock))
+		return -EINTR;
+	spin_lock_bh(&p->sq_lock);
+	weir_channel_lock(&change, c->ch);
+	b = weir_map_find(&c->ch->pool.map, arg->addr);
+	err = -EINVAL;
+	if (b && b->addr == arg->addr)
+		err = weir_engine_disown(&c->ch->eng, p, b);
+	weir_channel_unlock(&change);
+	spin_unlock_bh(&p->sq_lock);
+	if (!err) {
+		c->memory -= weir_block_size(b->cls);
+		weir_pool_put(&c->ch->pool, weir_pool_block(b));
+	}
+	mutex_unlock(&c->grant_lock);
+	return err;
+}

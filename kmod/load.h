@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _WEIR_LOAD_H
+#define _WEIR_LOAD_H
+
+#include <linux/pid.h>
+
+struct weir_channel;
+
+u64 weir_load_cpu_time(struct pid *pid);
+void weir_load_measure(struct weir_channel *ch, u64 span);
+
+#endif /* _WEIR_LOAD_H */

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels over netlink.
+ */
+#include "netlink.h"
+
+#include <linux/sizes.h>
+
+#include "client.h"
+
+#define CHANNEL_SIZE	2048	/* bytes of attributes, more than ever put */
+
+/* A numeric attribute: where it goes and what it may be. */
+struct field {
+	const char *name;
+	u16 attr;
+	u16 offset;
+	u16 size;
+	u64 min;
+	u64 max;
+	u64 preset;
+};
+
+#define FIELD(str, id, member, lo, hi, dflt) {				\
+	.name = str,							\
+	.attr = WEIR_A_CHANNEL_##id,					\
+	.offset = offsetof(struct weir_config, member),			\
+	.size = sizeof_field(struct weir_config, member),		\
+	.min = lo, .max = hi, .preset = dflt,				\
+}
+
+static const struct field fields[] = {
+	FIELD("messages", MESSAGES, messages, 1, 1 << 24, 65536),
+	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M),
+	FIELD("memory-max", MEMORY_MAX, memory_max, SZ_64K, SZ_16G, SZ_64M),
+	FIELD("message-max", MESSAGE_MAX, message_max, 1, SZ_1M, SZ_1M),
+	FIELD("overflow", OVERFLOW, overflow, 0, 1, WEIR_OVERFLOW_BLOCK),
+	FIELD("inflight", INFLIGHT, inflight, 0, WEIR_INFLIGHT_MAX, 0),
+	FIELD("batch", BATCH, batch, 1, 1024, 64),
+	FIELD("linger", LINGER, linger, 0, NSEC_PER_SEC, 0),
+	FIELD("weight-load", WEIGHT_LOAD, weight_load, 0, 1000, 700),
+	FIELD("weight-queue", WEIGHT_QUEUE, weight_queue, 0, 1000, 300),
+	FIELD("load-interval", LOAD_INTERVAL, load_interval, 10, 10000, 100),
+	FIELD("max-attempts", MAX_ATTEMPTS, max_attempts, 1, 65535, 5),
+	FIELD("backoff-min", BACKOFF_MIN, backoff_min, 0, 86400000, 100),
+	FIELD("backoff-max", BACKOFF_MAX, backoff_max, 0, 86400000, 30000),
+	FIELD("dead-max", DEAD_MAX, dead_max, 0, 1 << 24, 10000),
+	FIELD("redeliver-max", REDELIVER_MAX, redeliver_max, 1, 65535, 1000),
+	FIELD("state", STATE, state, 0, 2, WEIR_CHANNEL_STATE_RUNNING),
+};
+
+static const char * const policies[WEIR_NR_POLICIES] = {
+	[WEIR_POLICY_LEAST_LOADED] = "least-loaded",
+	[WEIR_POLICY_LEAST_INFLIGHT] = "least-inflight",
+	[WEIR_POLICY_ROUND_ROBIN] = "round-robin",
+};
+
+static u64 get_field(const struct weir_config *cfg, const struct field *f)
+{
+	const void *p = (const char *)cfg + f->offset;
+
+	return f->size == 8 ? *(const u64 *)p : *(const u32 *)p;
+}
+
+static void set_field(struct weir_config *cfg, const struct field *f, u64 val)
+{
+	void *p = (char *)cfg + f->offset;
+
+	if (f->size == 8)
+		*(u64 *)p = val;
+	else
+		*(u32 *)p = val;
+}
+
+static void preset(struct weir_config *cfg)
+{
+	u32 i;
+
+	memset(cfg, 0, sizeof(*cfg));
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		set_field(cfg, &fields[i], fields[i].preset);
+	cfg->policy = WEIR_POLICY_LEAST_LOADED;
+}
+
+static int parse_field(struct genl_info *info, struct weir_config *cfg,
+		       const struct field *f)
+{
+	struct nlattr *a = info->attrs[f->attr];
+	u64 val;
+
+	if (!a)
+		return 0;
+	val = f->size == 8 ? nla_get_u64(a) : nla_get_u32(a);
+	if (val < f->min || val > f->max) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"%s %llu is out of range %llu..%llu",
+					f->name, val, f->min, f->max);
+		return -EINVAL;
+	}
+	set_field(cfg, f, val);
+	return 0;
+}
+
+static int parse_policy(struct genl_info *info, struct weir_config *cfg)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_POLICY];
+	int i;
+
+	if (!a)
+		return 0;
+	i = match_string(policies, WEIR_NR_POLICIES, nla_data(a));
+	if (i < 0) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a, "no policy \"%s\"",
+					(char *)nla_data(a));
+		return -EINVAL;
+	}
+	cfg->policy = i;
+	return 0;
+}
+
+/* Attributes that have one value in this version. */
+static int parse_fixed(struct genl_info *info, u16 attr, const char *name,
+		       u32 only)
+{
+	struct nlattr *a = info->attrs[attr];
+
+	if (!a || nla_get_u32(a) == only)
+		return 0;
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+				"%s %u is not supported, only %u", name,
+				nla_get_u32(a), only);
+	return -EOPNOTSUPP;
+}
+
+static int refuse(struct genl_info *info, u16 attr, const char *a, u64 x,
+		  const char *b, u64 y)
+{
+	NL_SET_ERR_MSG_FMT(info->extack, "%s %llu contradicts %s %llu",
+			   a, x, b, y);
+	if (info->attrs[attr])
+		NL_SET_BAD_ATTR(info->extack, info->attrs[attr]);
+	return -EINVAL;
+}
+
+static int check_limits(struct genl_info *info, const struct weir_config *cfg)
+{
+	u64 block = weir_block_size(weir_class_for(cfg->message_max));
+
+	if (cfg->memory_min > cfg->memory_max)
+		return refuse(info, WEIR_A_CHANNEL_MEMORY_MIN, "memory-min",
+			      cfg->memory_min, "memory-max", cfg->memory_max);
+	if (cfg->backoff_min > cfg->backoff_max)
+		return refuse(info, WEIR_A_CHANNEL_BACKOFF_MIN, "backoff-min",
+			      cfg->backoff_min, "backoff-max",
+			      cfg->backoff_max);
+	if (cfg->memory_max < block) {
+		NL_SET_ERR_MSG_FMT(info->extack,
+				   "memory-max %llu cannot hold a message of %u; it needs %llu",
+				   cfg->memory_max, cfg->message_max, block);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_config(struct genl_info *info, struct weir_config *cfg)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fields) && !err; i++)
+		err = parse_field(info, cfg, &fields[i]);
+	err = err ?: parse_policy(info, cfg);
+	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_PRIORITIES, "priorities",
+				 1);
+	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_DELIVERY, "delivery",
+				 WEIR_DELIVERY_QUEUE);
+	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_ZEROCOPY, "zerocopy", 1);
+	return err ?: check_limits(info, cfg);
+}
+
+static int parse_rights(struct genl_info *info, struct weir_rights *rights)
+{
+	struct nlattr *uid = info->attrs[WEIR_A_CHANNEL_UID];
+	struct nlattr *gid = info->attrs[WEIR_A_CHANNEL_GID];
+	struct nlattr *perm = info->attrs[WEIR_A_CHANNEL_PERM];
+
+	if (uid)
+		rights->uid = make_kuid(current_user_ns(), nla_get_u32(uid));
+	if (gid)
+		rights->gid = make_kgid(current_user_ns(), nla_get_u32(gid));
+	if (perm)
+		rights->mode = nla_get_u32(perm);
+	if (!uid_valid(rights->uid)) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, uid, "no user %u",
+					nla_get_u32(uid));
+		return -EINVAL;
+	}
+	if (!gid_valid(rights->gid)) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, gid, "no group %u",
+					nla_get_u32(gid));
+		return -EINVAL;
+	}
+	if (perm && nla_get_u32(perm) > 0777) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, perm,
+					"perm %#o is out of range 0..0777",
+					nla_get_u32(perm));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_name(struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_NAME];
+	const char *bad;
+
+	if (!a) {
+		GENL_SET_ERR_MSG(info, "no channel is named");
+		return -EINVAL;
+	}
+	bad = weir_channel_bad_name(nla_data(a));
+	if (!bad)
+		return 0;
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a, "name \"%s\" %s",
+				(char *)nla_data(a), bad);
+	return -EINVAL;
+}
+
+static void explain_create(struct genl_info *info, int err, const char *name,
+			   const struct weir_config *cfg)
+{
+	if (err == -EEXIST)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
+					info->attrs[WEIR_A_CHANNEL_NAME],
+					"channel \"%s\" exists already", name);
+	else if (err == -ENOMEM)
+		NL_SET_ERR_MSG_FMT(info->extack,
+				   "memory-min %llu cannot be had",
+				   cfg->memory_min);
+	else if (err == -ENOSPC)
+		GENL_SET_ERR_MSG(info, "too many channels");
+}
+
+static int check_new(struct genl_info *info, struct weir_rights *rights,
+		     struct weir_config *cfg)
+{
+	const char *name;
+	struct weir_channel *ch;
+	int err;
+
+	preset(cfg);
+	rights->uid = current_fsuid();
+	rights->gid = GLOBAL_ROOT_GID;
+	rights->mode = 0660;
+	err = check_name(info);
+	err = err ?: parse_config(info, cfg);
+	err = err ?: parse_rights(info, rights);
+	if (err || !info->attrs[WEIR_A_CHANNEL_DRY_RUN])
+		return err;
+	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
+	ch = weir_channel_find(name);
+	if (IS_ERR(ch))
+		return ch == ERR_PTR(-ENODEV) ? 0 : PTR_ERR(ch);
+	weir_channel_put(ch);
+	explain_create(info, -EEXIST, name, cfg);
+	return -EEXIST;
+}
+
+int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct weir_rights rights;
+	struct weir_config cfg;
+	struct weir_channel *ch;
+	const char *name;
+	int err;
+
+	err = weir_netlink_may_change(skb, info, NULL, "creating a channel");
+	err = err ?: check_new(info, &rights, &cfg);
+	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
+		return err;
+	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
+	ch = weir_channel_create(name, &rights, &cfg);
+	if (IS_ERR(ch)) {
+		explain_create(info, PTR_ERR(ch), name, &cfg);
+		return PTR_ERR(ch);
+	}
+	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_ADD_NTF);
+	weir_channel_put(ch);
+	return 0;
+}
+
+/* What the owner may not change without CAP_NET_ADMIN. */
+static bool beyond_owner(struct genl_info *info)
+{
+	return info->attrs[WEIR_A_CHANNEL_MEMORY_MAX] ||
+	       info->attrs[WEIR_A_CHANNEL_MESSAGES] ||
+	       info->attrs[WEIR_A_CHANNEL_DEAD_MAX] ||
+	       info->attrs[WEIR_A_CHANNEL_UID] ||
+	       info->attrs[WEIR_A_CHANNEL_GID] ||
+	       info->attrs[WEIR_A_CHANNEL_PERM];
+}
+
+static int set_channel(struct genl_info *info, struct weir_channel *ch)
+{
+	struct weir_config cfg = ch->eng.cfg;
+	struct weir_rights rights = ch->rights;
+	u64 floor = cfg.memory_min;
+	int err;
+
+	err = parse_config(info, &cfg);
+	err = err ?: parse_rights(info, &rights);
+	if (err)
+		return err;
+	if (cfg.memory_min != floor) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
+					info->attrs[WEIR_A_CHANNEL_MEMORY_MIN],
+					"memory-min %llu cannot be changed",
+					cfg.memory_min);
+		return -EBUSY;
+	}
+	if (info->attrs[WEIR_A_CHANNEL_DRY_RUN])
+		return 0;
+	err = weir_channel_set_rights(ch, &rights);
+	if (err)
+		return err;
+	weir_channel_configure(ch, &cfg);
+	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_SET_NTF);
+	return 0;
+}
+
+int weir_nl_channel_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	static DEFINE_MUTEX(lock);	/* read, change, write back */
+	struct weir_channel *ch;
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_CHANNEL_NAME, 0);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = weir_netlink_may_change(skb, info,
+				      beyond_owner(info) ? NULL : ch,
+				      "changing this");
+	if (!err && mutex_lock_killable(&lock))
+		err = -EINTR;
+	if (!err) {
+		err = set_channel(info, ch);
+		mutex_unlock(&lock);
+	}
+	weir_channel_put(ch);
+	return err;
+}
+
+static void explain_busy(struct genl_info *info, struct weir_channel *ch)
+{
+	struct weir_engine *e = &ch->eng;
+	u64 ready, inflight, dead;
+	u32 clients;
+
+	spin_lock_bh(&e->lock);
+	ready = weir_lane_ready(&e->lane) + e->lane.nr_delayed;
+	inflight = e->nr_inflight;
+	dead = e->nr_dead;
+	clients = list_count_nodes(&e->peers);
+	spin_unlock_bh(&e->lock);
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "%llu ready, %llu inflight, %llu dead messages, %u clients",
+			   ready, inflight, dead, clients);
+}
+
+int weir_nl_channel_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct weir_channel *ch;
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_CHANNEL_NAME, 0);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = weir_netlink_may_change(skb, info, ch, "deleting a channel");
+	if (!err) {
+		err = weir_channel_delete(ch,
+					  info->attrs[WEIR_A_CHANNEL_FORCE]);
+		if (err == -EBUSY)
+			explain_busy(info, ch);
+	}
+	weir_channel_put(ch);
+	return err;
+}
+
+struct purged {
+	struct weir_channel *ch;
+	u64 count;
+};
+
+static int fill_purged(struct sk_buff *skb, void *arg)
+{
+	struct purged *p = arg;
+
+	if (nla_put_string(skb, WEIR_A_CHANNEL_NAME, p->ch->name) ||
+	    nla_put_u64_64bit(skb, WEIR_A_CHANNEL_COUNT, p->count,
+			      WEIR_A_CHANNEL_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int purge(struct genl_info *info, struct purged *p)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_PURGE];
+	u32 state = a ? nla_get_u32(a) : 0;
+
+	if (a && state != WEIR_MESSAGE_STATE_READY &&
+	    state != WEIR_MESSAGE_STATE_DEAD) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"messages of state %u cannot be purged",
+					state);
+		return -EINVAL;
+	}
+	if (state != WEIR_MESSAGE_STATE_DEAD)
+		p->count += weir_channel_purge(p->ch, WEIR_MESSAGE_STATE_READY);
+	if (state != WEIR_MESSAGE_STATE_READY)
+		p->count += weir_channel_purge(p->ch, WEIR_MESSAGE_STATE_DEAD);
+	return weir_netlink_reply(info, CHANNEL_SIZE, fill_purged, p);
+}
+
+int weir_nl_channel_purge_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct purged p = {};
+	int err;
+
+	p.ch = weir_netlink_find(info, WEIR_A_CHANNEL_NAME, 0);
+	if (IS_ERR(p.ch))
+		return PTR_ERR(p.ch);
+	err = weir_netlink_may_change(skb, info, p.ch, "purging a channel");
+	err = err ?: purge(info, &p);
+	weir_channel_put(p.ch);
+	return err;
+}
+
+/* What the engine says at one moment. */
+struct snapshot {
+	struct weir_config cfg;
+	u32 workers, busy, senders;
+	u64 ready, delayed, inflight, dead;
+	u64 oldest_ready, oldest_held, oldest_id;
+	u32 oldest_attempt;
+	struct pid *pid;	/* with a reference */
+};
+
+/* Oldest message of a peer's; few hold many, and this is for people. */
+static void look_for_oldest(struct snapshot *s, struct weir_peer *p)
+{
+	struct weir_client *c = container_of(p, struct weir_client, ep.peer);
+	struct weir_msg *msg;
+	u32 i, left = p->tags.used;
+
+	for (i = 0; i < p->tags.nr && left; i++) {
+		msg = p->tags.tag[i].msg;
+		if (!msg)
+			continue;
+		left--;
+		if (s->oldest_held && msg->t_deliver >= s->oldest_held)
+			continue;
+		s->oldest_held = msg->t_deliver;
+		s->oldest_id = msg->seq;
+		s->oldest_attempt = msg->attempts + 1;
+		put_pid(s->pid);
+		s->pid = p->kernel ? NULL : get_pid(c->pid);
+	}
+}
+
+static void take_snapshot(struct snapshot *s, struct weir_channel *ch)
+{
+	struct weir_engine *e = &ch->eng;
+	struct weir_msg *first;
+	struct weir_peer *p;
+
+	memset(s, 0, sizeof(*s));
+	spin_lock_bh(&e->lock);
+	s->cfg = e->cfg;
+	s->workers = e->nr_workers;
+	s->busy = e->nr_busy;
+	s->senders = e->nr_senders;
+	s->ready = weir_lane_ready(&e->lane);
+	s->delayed = e->lane.nr_delayed;
+	s->inflight = e->nr_inflight;
+	s->dead = e->nr_dead;
+	first = weir_lane_first(&e->lane);
+	s->oldest_ready = first ? first->t_submit : 0;
+	list_for_each_entry(p, &e->workers, work_link)
+		look_for_oldest(s, p);
+	spin_unlock_bh(&e->lock);
+}
+
+static int put_u64(struct sk_buff *skb, u16 attr, u64 val)
+{
+	return nla_put_u64_64bit(skb, attr, val, WEIR_A_CHANNEL_PAD);
+}
+
+static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
+		      const struct weir_config *cfg)
+{
+	struct user_namespace *ns = current_user_ns();
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fields) && !err; i++)
+		err = fields[i].size == 8 ?
+		      put_u64(skb, fields[i].attr, get_field(cfg, &fields[i])) :
+		      nla_put_u32(skb, fields[i].attr,
+				  get_field(cfg, &fields[i]));
+	return err ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_UID,
+			   from_kuid_munged(ns, ch->rights.uid)) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_GID,
+			   from_kgid_munged(ns, ch->rights.gid)) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_PERM, ch->rights.mode) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_PRIORITIES, 1) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_DELIVERY,
+			   WEIR_DELIVERY_QUEUE) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_ZEROCOPY, 1) ?:
+	       nla_put_string(skb, WEIR_A_CHANNEL_POLICY,
+			      policies[cfg->policy]);
+}
+
+static int put_oldest(struct sk_buff *skb, const struct snapshot *s, u64 now)
+{
+	char comm[TASK_COMM_LEN];
+	int err = 0;
+
+	if (s->oldest_ready)
+		err = put_u64(skb, WEIR_A_CHANNEL_OLDEST_READY,
+			      weir_elapsed(s->oldest_ready, now));
+	if (err || !s->oldest_held)
+		return err;
+	err = put_u64(skb, WEIR_A_CHANNEL_OLDEST_INFLIGHT,
+		      weir_elapsed(s->oldest_held, now)) ?:
+	      put_u64(skb, WEIR_A_CHANNEL_OLDEST_ID, s->oldest_id) ?:
+	      nla_put_u32(skb, WEIR_A_CHANNEL_OLDEST_ATTEMPT,
+			  s->oldest_attempt);
+	if (err || !s->pid)
+		return err;
+	weir_netlink_comm(s->pid, comm);
+	return nla_put_u32(skb, WEIR_A_CHANNEL_OLDEST_PID,
+			   weir_netlink_pid(s->pid)) ?:
+	       nla_put_string(skb, WEIR_A_CHANNEL_OLDEST_COMM, comm);
+}
+
+static int put_now(struct sk_buff *skb, const struct snapshot *s)
+{
+	return nla_put_u32(skb, WEIR_A_CHANNEL_WORKERS, s->workers) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_WORKERS_BUSY, s->busy) ?:
+	       nla_put_u32(skb, WEIR_A_CHANNEL_PRODUCERS, s->senders) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_READY, s->ready) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_DELAYED, s->delayed) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_INFLIGHT_NOW, s->inflight) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_DEAD, s->dead);
+}
+
+static int put_memory(struct sk_buff *skb, struct weir_pool *pool)
+{
+	return put_u64(skb, WEIR_A_CHANNEL_MEMORY_USED,
+		       READ_ONCE(pool->used)) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_POPULATED,
+		       READ_ONCE(pool->populated)) ?:
+	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_PEAK, READ_ONCE(pool->peak));
+}
+
+static int fill_channel(struct sk_buff *skb, void *arg)
+{
+	struct weir_channel *ch = arg;
+	u64 now = ktime_get_ns();
+	struct snapshot s;
+	int err;
+
+	take_snapshot(&s, ch);
+	err = nla_put_string(skb, WEIR_A_CHANNEL_NAME, ch->name) ?:
+	      nla_put_u32(skb, WEIR_A_CHANNEL_ID, ch->id) ?:
+	      put_config(skb, ch, &s.cfg) ?:
+	      put_u64(skb, WEIR_A_CHANNEL_AGE, now - ch->t_create) ?:
+	      put_now(skb, &s) ?:
+	      put_oldest(skb, &s, now) ?:
+	      put_memory(skb, &ch->pool);
+	put_pid(s.pid);
+	return err ? -EMSGSIZE : 0;
+}
+
+int weir_nl_channel_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct weir_channel *ch;
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_CHANNEL_NAME, MAY_READ | MAY_WRITE);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = weir_netlink_reply(info, CHANNEL_SIZE, fill_channel, ch);
+	weir_channel_put(ch);
+	return err;
+}
+
+int weir_nl_channel_get_dumpit(struct sk_buff *skb,
+			       struct netlink_callback *cb)
+{
+	return weir_netlink_dump(skb, cb, WEIR_CMD_CHANNEL_GET, fill_channel);
+}
+
+/**
+ * weir_netlink_channel - notify of a channel
+ * @ch: channel
+ * @cmd: WEIR_CMD_CHANNEL_*_NTF
+ */
+void weir_netlink_channel(struct weir_channel *ch, u8 cmd)
+{
+	weir_netlink_notify(cmd, CHANNEL_SIZE, fill_channel, ch);
+}

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages over netlink: looked at, and moved by hand.
+ *
+ * A message is found by walking the ledger entries of all blocks: first
+ * without a lock, then once more with the engine's. So a dump shows each
+ * message that was there all the time exactly once.
+ */
+#include "netlink.h"
+
+#include <linux/mm.h>
+
+#include "client.h"
+
+#define PAYLOAD_MAX	16384	/* bytes shown of a message */
+#define MESSAGE_SIZE	1024	/* bytes of other attributes, at most */
+
+/*
+ * What is told of one message, copied under the engine's lock; text, pid and
+ * payload are to be freed with free_info().
+ */
+struct info {
+	const char *channel;
+	struct weir_msg m;
+	u64 now;
+	u32 holder;
+	struct pid *pid;
+	char *text;
+	void *payload;
+	u32 payload_len;
+};
+
+static int put_u64(struct sk_buff *skb, u16 attr, u64 val)
+{
+	return nla_put_u64_64bit(skb, attr, val, WEIR_A_MESSAGE_PAD);
+}
+
+static u32 public_state(u8 state)
+{
+	switch (state) {
+	case WEIR_MSG_READY:
+		return WEIR_MESSAGE_STATE_READY;
+	case WEIR_MSG_DELAYED:
+		return WEIR_MESSAGE_STATE_DELAYED;
+	case WEIR_MSG_INFLIGHT:
+		return WEIR_MESSAGE_STATE_INFLIGHT;
+	case WEIR_MSG_DEAD:
+		return WEIR_MESSAGE_STATE_DEAD;
+	default:
+		return 0;
+	}
+}
+
+static int put_inflight(struct sk_buff *skb, const struct info *i)
+{
+	char comm[TASK_COMM_LEN];
+	int err;
+
+	err = put_u64(skb, WEIR_A_MESSAGE_HELD,
+		      weir_elapsed(i->m.t_deliver, i->now)) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_HOLDER, i->holder);
+	if (err || !i->pid)
+		return err;
+	weir_netlink_comm(i->pid, comm);
+	return nla_put_u32(skb, WEIR_A_MESSAGE_HOLDER_PID,
+			   weir_netlink_pid(i->pid)) ?:
+	       nla_put_string(skb, WEIR_A_MESSAGE_HOLDER_COMM, comm);
+}
+
+static int put_state(struct sk_buff *skb, const struct info *i)
+{
+	switch (i->m.state) {
+	case WEIR_MSG_DELAYED:
+		return put_u64(skb, WEIR_A_MESSAGE_DUE,
+			       weir_elapsed(i->now, i->m.due));
+	case WEIR_MSG_INFLIGHT:
+		return put_inflight(skb, i);
+	case WEIR_MSG_DEAD:
+		return nla_put_u32(skb, WEIR_A_MESSAGE_REASON, i->m.reason) ?:
+		       i->text ? nla_put_string(skb, WEIR_A_MESSAGE_REASON_TEXT,
+						i->text) : 0;
+	default:
+		return 0;
+	}
+}
+
+static int fill_message(struct sk_buff *skb, void *arg)
+{
+	const struct info *i = arg;
+	const struct weir_msg *m = &i->m;
+	u32 attempt = m->attempts + (m->state == WEIR_MSG_INFLIGHT);
+	int err;
+
+	err = nla_put_string(skb, WEIR_A_MESSAGE_CHANNEL, i->channel) ?:
+	      put_u64(skb, WEIR_A_MESSAGE_ID, m->seq) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_STATE, public_state(m->state)) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_LEN, m->len) ?:
+	      put_u64(skb, WEIR_A_MESSAGE_KEY, m->key) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_PRIO, m->prio) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_ATTEMPT, attempt) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_DELIVERIES, m->deliveries) ?:
+	      put_u64(skb, WEIR_A_MESSAGE_AGE,
+		      weir_elapsed(m->t_submit, i->now)) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_SENDER, m->src) ?:
+	      put_state(skb, i);
+	if (!err && i->payload)
+		err = nla_put(skb, WEIR_A_MESSAGE_PAYLOAD, i->payload_len,
+			      i->payload);
+	return err ? -EMSGSIZE : 0;
+}
+
+static void free_info(struct info *i)
+{
+	put_pid(i->pid);
+	kfree(i->text);
+	kvfree(i->payload);
+}
+
+/* Copies what can be copied under the lock. */
+static void copy_info(struct info *i, struct weir_channel *ch,
+		      const struct weir_msg *msg)
+{
+	struct weir_peer *p = msg->holder;
+
+	lockdep_assert_held(&ch->eng.lock);
+	memset(i, 0, sizeof(*i));
+	i->channel = ch->name;
+	i->m = *msg;
+	i->now = ktime_get_ns();
+	if (msg->state == WEIR_MSG_DEAD && msg->text)
+		i->text = kstrdup(msg->text, GFP_NOWAIT | __GFP_NOWARN);
+	if (msg->state != WEIR_MSG_INFLIGHT)
+		return;
+	i->holder = p->id;
+	if (!p->kernel)
+		i->pid = get_pid(container_of(p, struct weir_client,
+					      ep.peer)->pid);
+}
+
+/* A place in the window: the @buf'th entry of the block at @slot of @zone. */
+struct place {
+	u32 zone;
+	u32 slot;
+	u32 buf;
+};
+
+/*
+ * The next entry from @at on that is in the channel, by a look without a lock.
+ * Moves @at to it. Return: it or NULL; RCU read side.
+ */
+static struct weir_msg *next_entry(const struct weir_map *map, struct place *at)
+{
+	struct weir_block *b;
+	struct weir_msg *msgs;
+
+	for (; at->zone < WEIR_ZONES; at->zone++, at->slot = 0) {
+		for (; at->slot < weir_zone_slots(at->zone);
+		     at->slot++, at->buf = 0) {
+			if (!READ_ONCE(map->leaf[at->zone][at->slot >> WEIR_LEAF_SHIFT])) {
+				at->slot |= WEIR_LEAF_SIZE - 1;
+				continue;
+			}
+			b = weir_map_slot(map, at->zone, at->slot);
+			msgs = b ? READ_ONCE(b->msgs) : NULL;
+			for (; msgs && at->buf < b->nr; at->buf++)
+				if (public_state(READ_ONCE(msgs[at->buf].state)))
+					return &msgs[at->buf];
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The message with an id, with the engine locked; or NULL and not locked. The
+ * lock is held inside weir_channel_begin()/end(), an RCU read section.
+ */
+static struct weir_msg *find_locked(struct weir_change *c, u64 id)
+{
+	struct weir_engine *e = &c->ch->eng;
+	struct place at = {};
+	struct weir_msg *msg;
+
+	while ((msg = next_entry(e->map, &at))) {
+		if (READ_ONCE(msg->seq) == id) {
+			weir_engine_lock(e, &c->wake);
+			if (public_state(msg->state) && msg->seq == id)
+				return msg;
+			weir_engine_unlock(e);
+		}
+		at.buf++;
+	}
+	return NULL;
+}
+
+static int no_message(struct genl_info *info, u64 id)
+{
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
+				"no message %llu", id);
+	return -ENOENT;
+}
+
+static int need_id(struct genl_info *info)
+{
+	if (info->attrs[WEIR_A_MESSAGE_ID])
+		return 0;
+	GENL_SET_ERR_MSG(info, "no message id is given");
+	return -EINVAL;
+}
+
+/* Copies the payload of a message that may leave at any time. */
+static int copy_payload(struct info *i, struct weir_change *c, u64 id)
+{
+	struct weir_msg *msg;
+	struct folio *folio;
+	void *data;
+
+	i->payload_len = min_t(u32, i->m.len, PAYLOAD_MAX);
+	i->payload = kvmalloc(i->payload_len, GFP_KERNEL);
+	if (!i->payload)
+		return -ENOMEM;
+	weir_channel_begin(c, c->ch);
+	msg = find_locked(c, id);
+	if (msg) {
+		data = weir_pool_data(msg, &folio);
+		memcpy(i->payload, data,
+		       min(i->payload_len, msg->len));
+		folio_put(folio);
+		weir_engine_unlock(&c->ch->eng);
+	}
+	weir_channel_end(c);
+	return msg ? 0 : -ENOENT;
+}
+
+static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id)
+{
+	struct weir_change c;
+	struct weir_msg *msg;
+	struct info i = {};
+	int err = 0;
+
+	weir_channel_begin(&c, ch);
+	msg = find_locked(&c, id);
+	if (msg) {
+		copy_info(&i, ch, msg);
+		weir_engine_unlock(&ch->eng);
+	}
+	weir_channel_end(&c);
+	if (!msg)
+		return no_message(info, id);
+	if (weir_channel_may(ch, MAY_READ))
+		err = copy_payload(&i, &c, id);
+	if (err == -ENOENT)
+		err = no_message(info, id);
+	err = err ?: weir_netlink_reply(info, MESSAGE_SIZE + PAYLOAD_MAX,
+					fill_message, &i);
+	free_info(&i);
+	return err;
+}
+
+int weir_nl_message_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct weir_channel *ch;
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_MESSAGE_CHANNEL,
+			       MAY_READ | MAY_WRITE);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = need_id(info);
+	err = err ?: get_message(info, ch,
+				 nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]));
+	weir_channel_put(ch);
+	return err;
+}
+
+/* A dump under way, kept in cb->ctx. */
+struct dump {
+	struct place at;
+	u32 state;
+	u32 left;	/* messages that may still be put */
+	u64 older;
+	bool started;
+};
+
+static int start_dump(struct dump *d, const struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[WEIR_A_MESSAGE_STATE];
+
+	d->started = true;
+	d->left = U32_MAX;
+	if (info->attrs[WEIR_A_MESSAGE_LIMIT])
+		d->left = nla_get_u32(info->attrs[WEIR_A_MESSAGE_LIMIT]);
+	if (info->attrs[WEIR_A_MESSAGE_OLDER])
+		d->older = nla_get_u64(info->attrs[WEIR_A_MESSAGE_OLDER]);
+	if (!a)
+		return 0;
+	d->state = nla_get_u32(a);
+	if (d->state >= WEIR_MESSAGE_STATE_READY &&
+	    d->state <= WEIR_MESSAGE_STATE_DEAD)
+		return 0;
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a, "state %u is unknown",
+				d->state);
+	return -EINVAL;
+}
+
+/* The next message that matches, copied. Return: false at the end. */
+static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i)
+{
+	struct weir_engine *e = &ch->eng;
+	struct weir_msg *msg;
+	bool match = false;
+	u64 age;
+
+	guard(rcu)();
+	while (!match && (msg = next_entry(e->map, &d->at))) {
+		spin_lock_bh(&e->lock);
+		age = weir_elapsed(msg->t_submit, ktime_get_ns());
+		match = public_state(msg->state) && age >= d->older &&
+			(!d->state || public_state(msg->state) == d->state);
+		if (match)
+			copy_info(i, ch, msg);
+		spin_unlock_bh(&e->lock);
+		if (!match)
+			d->at.buf++;
+	}
+	return match;
+}
+
+static int dump_messages(struct sk_buff *skb, struct netlink_callback *cb,
+			 struct weir_channel *ch)
+{
+	struct dump *d = (struct dump *)cb->ctx;
+	struct info i;
+	int err = 0;
+
+	while (!err && d->left && next_match(d, ch, &i)) {
+		err = weir_netlink_put_one(skb, cb, WEIR_CMD_MESSAGE_GET,
+					   fill_message, &i);
+		free_info(&i);
+		if (!err) {
+			d->at.buf++;
+			d->left--;
+		}
+	}
+	return skb->len ?: err;
+}
+
+int weir_nl_message_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dump *d = (struct dump *)cb->ctx;
+	struct weir_channel *ch;
+	struct genl_info info = *genl_info_dump(cb);
+	int err = 0;
+
+	BUILD_BUG_ON(sizeof(*d) > sizeof(cb->ctx));
+	if (!d->started)
+		err = start_dump(d, &info);
+	if (err)
+		return err;
+	ch = weir_netlink_find(&info, WEIR_A_MESSAGE_CHANNEL,
+			       MAY_READ | MAY_WRITE);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = dump_messages(skb, cb, ch);
+	weir_channel_put(ch);
+	return err;
+}
+
+enum verb {
+	RELEASE,
+	REQUEUE,
+	KILL,
+};
+
+static bool move(struct weir_engine *e, struct weir_msg *msg, enum verb verb)
+{
+	switch (verb) {
+	case RELEASE:
+		return weir_ledger_release(e, msg, ktime_get_ns());
+	case REQUEUE:
+		return weir_ledger_requeue(e, msg);
+	default:
+		return weir_ledger_kill(e, msg, ktime_get_ns());
+	}
+}
+
+static int move_one(struct genl_info *info, struct weir_channel *ch, u64 id,
+		    enum verb verb, u64 *count)
+{
+	struct weir_change c;
+	struct weir_msg *msg;
+	u32 state = 0;
+
+	weir_channel_begin(&c, ch);
+	msg = find_locked(&c, id);
+	if (msg) {
+		state = public_state(msg->state);
+		*count = move(&ch->eng, msg, verb);
+		weir_engine_finish(&ch->eng, ktime_get_ns());
+		weir_engine_unlock(&ch->eng);
+	}
+	weir_channel_end(&c);
+	if (!msg)
+		return no_message(info, id);
+	if (*count)
+		return 0;
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
+				"message %llu is %s", id,
+				state == WEIR_MESSAGE_STATE_READY ? "ready" :
+				state == WEIR_MESSAGE_STATE_DEAD ? "dead" :
+				state == WEIR_MESSAGE_STATE_INFLIGHT ?
+				"inflight" : "delayed");
+	return -EINVAL;
+}
+
+/*
+ * Each message that is there now, once: what a move makes ready is handed out
+ * only at the end, and ids above the last one of the start are left alone.
+ */
+static u64 move_all(struct weir_channel *ch, enum verb verb)
+{
+	struct weir_engine *e = &ch->eng;
+	u64 last = READ_ONCE(e->seq), count = 0;
+	struct weir_change c;
+	struct place at = {};
+	struct weir_msg *msg;
+
+	do {
+		weir_channel_begin(&c, ch);
+		msg = next_entry(e->map, &at);
+		if (msg) {
+			weir_engine_lock(e, &c.wake);
+			if (public_state(msg->state) && msg->seq <= last)
+				count += move(e, msg, verb);
+			weir_engine_unlock(e);
+			at.buf++;
+		}
+		weir_channel_end(&c);
+		cond_resched();
+	} while (msg);
+	weir_channel_lock(&c, ch);
+	weir_channel_unlock(&c);
+	return count;
+}
+
+static int fill_count(struct sk_buff *skb, void *arg)
+{
+	return put_u64(skb, WEIR_A_MESSAGE_COUNT, *(u64 *)arg);
+}
+
+static int move_messages(struct sk_buff *skb, struct genl_info *info,
+			 enum verb verb, const char *what)
+{
+	struct weir_channel *ch;
+	u64 count = 0;
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_MESSAGE_CHANNEL, 0);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = weir_netlink_may_change(skb, info, ch, what);
+	if (err)
+		goto out;
+	if (info->attrs[WEIR_A_MESSAGE_ALL]) {
+		count = move_all(ch, verb);
+	} else {
+		err = need_id(info);
+		err = err ?: move_one(info, ch,
+				nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]),
+				verb, &count);
+	}
+	err = err ?: weir_netlink_reply(info, MESSAGE_SIZE, fill_count, &count);
+out:
+	weir_channel_put(ch);
+	return err;
+}
+
+int weir_nl_message_release_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return move_messages(skb, info, RELEASE, "releasing a message");
+}
+
+int weir_nl_message_requeue_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return move_messages(skb, info, REQUEUE, "requeueing a message");
+}
+
+int weir_nl_message_kill_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return move_messages(skb, info, KILL, "killing a message");
+}
+
+/**
+ * weir_netlink_dead - notify of a message's death
+ * @ch: channel
+ * @ev: what the engine noted
+ */
+void weir_netlink_dead(struct weir_channel *ch, const struct weir_event *ev)
+{
+	struct info i = {
+		.channel = ch->name,
+		.now = ktime_get_ns(),
+		.m = {
+			.state = WEIR_MSG_DEAD,
+			.seq = ev->seq,
+			.len = ev->len,
+			.src = ev->src,
+			.attempts = ev->attempts,
+			.reason = ev->reason,
+		},
+	};
+
+	i.m.t_submit = i.now;
+	weir_netlink_notify(WEIR_CMD_MESSAGE_DEAD_NTF, MESSAGE_SIZE,
+			    fill_message, &i);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a client can map: its rings, its writable window, the read-only one.
+ *
+ * Windows are as large as a pool could ever be; pages come by faults, and only
+ * those of blocks the client may touch at that moment.
+ */
+#include "window.h"
+
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/vmalloc.h>
+
+#include "channel.h"
+#include "client.h"
+
+static struct weir_client *vma_client(struct vm_area_struct *vma)
+{
+	return vma->vm_file->private_data;
+}
+
+static void vma_open(struct vm_area_struct *vma)
+{
+	atomic_inc(&vma_client(vma)->nr_vmas);
+}
+
+static void vma_close(struct vm_area_struct *vma)
+{
+	atomic_dec(&vma_client(vma)->nr_vmas);
+}
+
+/* The memory behind an address, with a reference, or NULL. */
+static struct folio *find_folio(struct weir_pool *pool, u64 addr)
+{
+	struct folio *folio = NULL;
+	struct weir_block *b;
+
+	rcu_read_lock();
+	b = weir_map_find(&pool->map, addr);
+	if (b) {
+		folio = READ_ONCE(weir_pool_block(b)->folio);
+		if (folio && !folio_try_get(folio))
+			folio = NULL;
+	}
+	rcu_read_unlock();
+	return folio;
+}
+
+/*
+ * With the folio locked: is it still that address's memory, and may the client
+ * touch it? If so it stays so until the lock is dropped.
+ */
+static bool may_touch(struct weir_pool *pool, u64 addr, struct folio *folio,
+		      struct weir_client *c, bool write)
+{
+	struct weir_pool_block *pb;
+	struct weir_block *b;
+	bool ok = false;
+
+	rcu_read_lock();
+	b = weir_map_find(&pool->map, addr);
+	if (b) {
+		pb = weir_pool_block(b);
+		ok = READ_ONCE(pb->folio) == folio && pb->live &&
+		     !READ_ONCE(c->ep.peer.gone) &&
+		     (!write || pb->writer == c);
+	}
+	rcu_read_unlock();
+	return ok;
+}
+
+static vm_fault_t fault(struct vm_fault *vmf, u64 base, bool write)
+{
+	struct weir_client *c = vma_client(vmf->vma);
+	struct weir_pool *pool = &c->ch->pool;
+	u64 addr = ((u64)vmf->pgoff << PAGE_SHIFT) - base;
+	struct folio *folio = find_folio(pool, addr);
+
+	if (!folio)
+		return VM_FAULT_SIGBUS;
+	if (folio_lock_killable(folio)) {
+		folio_put(folio);
+		return VM_FAULT_SIGBUS;
+	}
+	if (!may_touch(pool, addr, folio, c, write)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return VM_FAULT_SIGBUS;
+	}
+	vmf->page = folio_page(folio,
+			       (addr & (folio_size(folio) - 1)) >> PAGE_SHIFT);
+	return VM_FAULT_LOCKED;
+}
+
+static vm_fault_t fault_rw(struct vm_fault *vmf)
+{
+	return fault(vmf, WEIR_OFF_RW, true);
+}
+
+static vm_fault_t fault_ro(struct vm_fault *vmf)
+{
+	return fault(vmf, WEIR_OFF_RO, false);
+}
+
+static const struct vm_operations_struct rings_ops = {
+	.open = vma_open,
+	.close = vma_close,
+};
+
+static const struct vm_operations_struct rw_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.fault = fault_rw,
+};
+
+static const struct vm_operations_struct ro_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.fault = fault_ro,
+};
+
+static int map_rings(struct weir_client *c, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff != WEIR_OFF_RINGS >> PAGE_SHIFT ||
+	    vma->vm_end - vma->vm_start > c->rings_len)
+		return -EINVAL;
+	vma->vm_ops = &rings_ops;
+	return remap_vmalloc_range(vma, c->rings_mem, 0);
+}
+
+static bool inside(struct vm_area_struct *vma, u64 base)
+{
+	u64 from = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 len = vma->vm_end - vma->vm_start;
+
+	return from >= base && from - base <= WEIR_WINDOW_SIZE &&
+	       len <= WEIR_WINDOW_SIZE - (from - base);
+}
+
+static int map_window(struct weir_client *c, struct vm_area_struct *vma)
+{
+	if (inside(vma, WEIR_OFF_RW)) {
+		if (!weir_peer_sends(&c->ep.peer))
+			return -EACCES;
+		vma->vm_ops = &rw_ops;
+		return 0;
+	}
+	if (!inside(vma, WEIR_OFF_RO))
+		return -EINVAL;
+	if (!weir_peer_works(&c->ep.peer) || (vma->vm_flags & VM_WRITE))
+		return -EACCES;
+	vm_flags_clear(vma, VM_MAYWRITE);
+	vma->vm_ops = &ro_ops;
+	return 0;
+}
+
+/**
+ * weir_window_mmap - mmap of a client
+ * @file: client
+ * @vma: new mapping
+ *
+ * Return: 0; -EINVAL private or not inside one region, -EACCES not of the
+ * client's role or writable where it must not be, -EBUSY by a process that is
+ * not the holder, -ESHUTDOWN the client has ended.
+ */
+int weir_window_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct weir_client *c = file->private_data;
+	int err;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	err = weir_client_check(c);
+	if (err)
+		return err;
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_clear(vma, VM_MAYEXEC);
+	if (vma->vm_pgoff < WEIR_OFF_RW >> PAGE_SHIFT)
+		err = map_rings(c, vma);
+	else
+		err = map_window(c, vma);
+	if (!err)
+		vma_open(vma);
+	return err;
+}
+
+/**
+ * weir_window_unmap - take a range of the window from all processes
+ * @inode: of the pool
+ * @addr: offset in the window
+ * @len: bytes
+ *
+ * Context: may sleep.
+ */
+void weir_window_unmap(struct inode *inode, u64 addr, u64 len)
+{
+	unmap_mapping_range(inode->i_mapping, WEIR_OFF_RW + addr, len, 1);
+	unmap_mapping_range(inode->i_mapping, WEIR_OFF_RO + addr, len, 1);
+}

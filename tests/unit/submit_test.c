@@ -1,0 +1,714 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "world.h"
+
+struct fixture {
+	struct world w;
+	struct client *p;	/* producer */
+	struct client *other;	/* another one */
+	struct client *v;	/* worker, stopped */
+};
+
+static void setup(struct fixture *f, const struct weir_config *cfg)
+{
+	world_init(&f->w, cfg);
+	f->p = producer(&f->w);
+	f->other = producer(&f->w);
+	f->v = worker(&f->w);
+	client_stop(f->v, true);
+}
+
+/* Enters one entry, which must be refused, with a result that says so. */
+static int refusal(struct client *c, const struct weir_sqe *s)
+{
+	u32 pos = c->tail - 1;
+	struct weir_sqe copy = *s;
+	struct weir_cqe cqe;
+
+	CHECK_EQ(enter(c), 1);
+	CHECK_EQ(c->ring.ksq_head, c->tail);
+	cqe = cqe_get(c, WEIR_CQE_RESULT);
+	CHECK_EQ(cqe.op, copy.op);
+	CHECK_EQ(cqe.sqe_index, pos);
+	if (copy.op == WEIR_OP_SEND) {
+		CHECK_EQ(cqe.user_data, copy.user_data);
+		CHECK_EQ(cqe.raddr, copy.addr);
+	}
+	cqe_none(c);
+	CHECK_LT(cqe.res, 0);
+	return cqe.res;
+}
+
+static int send_at(struct client *c, u64 addr, u32 len)
+{
+	struct weir_sqe *s = sqe_next(c, WEIR_OP_SEND);
+
+	s->addr = addr;
+	s->len = len;
+	s->user_data = 77;
+	return refusal(c, s);
+}
+
+TEST(message_arrives_as_it_was_sent)
+{
+	struct weir_sqe *s, sent;
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, NULL);
+	client_stop(f.v, false);
+	s = sqe_send(f.p, 200);
+	s->addr += 56;
+	s->key = 1;
+	s->corr = 2;
+	s->deadline_ns = 3;
+	s->user_data = 4;
+	s->cost = 5;
+	s->mtype = 6;
+	s->encoding = 7;
+	sent = *s;
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(f.p);
+	cqe = msg_get(f.v);
+	CHECK_EQ(cqe.addr, sent.addr);
+	CHECK_EQ(cqe.len, 200);
+	CHECK_EQ(cqe.key, 1);
+	CHECK_EQ(cqe.corr, 2);
+	CHECK_EQ(cqe.deadline_ns, 3);
+	CHECK_EQ(cqe.mtype, 6);
+	CHECK_EQ(cqe.encoding, 7);
+	CHECK_EQ(cqe.src, f.p->p.id);
+	CHECK_EQ(cqe.seq, 1);
+	CHECK_EQ(cqe.attempts, 1);
+	CHECK_EQ(cqe.flags, 0);
+	CHECK_EQ(world_msg(&f.w, 1)->cost, 5);
+	CHECK_EQ(f.w.e.c.bytes, 200);
+	answer(f.v, WEIR_OP_ACK, cqe.token);
+	/* The buffer is named by its first byte, not by the message's. */
+	cqe = cqe_get(f.p, WEIR_CQE_RETURN);
+	CHECK_EQ(cqe.nr, 1);
+	CHECK_EQ((u64)cqe.buf[0] * WEIR_BUF_UNIT, sent.addr - 56);
+	world_exit(&f.w);
+}
+
+TEST(result_of_success_only_when_asked_for)
+{
+	struct fixture f;
+	struct weir_sqe *s;
+
+	setup(&f, NULL);
+	send_one(f.p);
+	cqe_none(f.p);
+	s = sqe_send(f.p, 1);
+	s->flags = WEIR_SQE_RESULT;
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), 0);
+	sqe_next(f.p, WEIR_OP_NOP);
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(f.p);
+	sqe_next(f.p, WEIR_OP_NOP)->flags = WEIR_SQE_RESULT;
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), 0);
+	world_exit(&f.w);
+}
+
+TEST(address_outside_of_an_own_buffer_is_EFAULT)
+{
+	struct weir_block *b;
+	struct fixture f;
+	u64 own;
+
+	setup(&f, NULL);
+	own = buf_take(f.p);
+	CHECK_EQ(send_at(f.p, U64_MAX, 1), -EFAULT);
+	CHECK_EQ(send_at(f.p, WEIR_WINDOW_SIZE, 1), -EFAULT);
+	CHECK_EQ(send_at(f.p, WEIR_WINDOW_SIZE - 1, 1), -EFAULT);
+	CHECK_EQ(send_at(f.p, 1ULL << 63 | own, 1), -EFAULT);
+	/* no block there */
+	CHECK_EQ(send_at(f.p, weir_slot_addr(0, 100), 1), -EFAULT);
+	/* another's */
+	CHECK_EQ(send_at(f.p, buf_take(f.other), 1), -EFAULT);
+	/* beyond the end of the buffer, or of the block */
+	CHECK_EQ(send_at(f.p, own, 257), -EFAULT);
+	CHECK_EQ(send_at(f.p, own + 255, 2), -EFAULT);
+	CHECK_EQ(send_at(f.p, own, 1 << 20), -EFAULT);
+	b = client_grant(f.p, 3);
+	CHECK_EQ(send_at(f.p, b->addr + 1, 65536), -EFAULT);
+	/* a block that was given back, or whose owner has ended */
+	CHECK_EQ(client_giveback(f.p, b), 0);
+	CHECK_EQ(send_at(f.p, b->addr, 1), -EFAULT);
+	client_end(f.other, WEIR_END_DEATH);
+	CHECK_EQ(send_at(f.p, buf_take(f.other), 1), -EFAULT);
+	CHECK_EQ(f.w.e.c.refused, 12);
+	CHECK_EQ(f.w.e.c.refused_invalid, 12);
+	CHECK_EQ(f.p->p.refused, 12);
+	CHECK_EQ(f.w.e.c.accepted, 0);
+	world_exit(&f.w);
+}
+
+TEST(any_place_inside_a_buffer_is_good)
+{
+	struct weir_block *big;
+	struct weir_sqe *s;
+	struct fixture f;
+	u32 n = 0;
+
+	setup(&f, NULL);
+	s = sqe_send(f.p, 256);
+	s = sqe_send(f.p, 1);
+	s->addr += 255;
+	big = client_grant(f.p, 4);
+	s = sqe_next(f.p, WEIR_OP_SEND);
+	s->addr = big->addr;
+	s->len = 1 << 20;
+	CHECK_EQ(enter(f.p), 3);
+	cqe_none(f.p);
+	client_stop(f.v, false);
+	CHECK_EQ(msg_get(f.v).len, 256);
+	CHECK_EQ(msg_get(f.v).len, 1);
+	CHECK_EQ(msg_get(f.v).addr, big->addr);
+	n = f.w.e.c.accepted;
+	CHECK_EQ(n, 3);
+	world_exit(&f.w);
+}
+
+TEST(length_0_or_above_message_max_is_EMSGSIZE)
+{
+	struct weir_config cfg = world_config;
+	struct fixture f;
+
+	cfg.message_max = 100;
+	setup(&f, &cfg);
+	CHECK_EQ(send_at(f.p, buf_take(f.p), 0), -EMSGSIZE);
+	CHECK_EQ(send_at(f.p, buf_take(f.p), 101), -EMSGSIZE);
+	CHECK_EQ(send_at(f.p, buf_take(f.p), U32_MAX), -EMSGSIZE);
+	send_one(f.p);
+	cqe_none(f.p);
+	world_exit(&f.w);
+}
+
+TEST(reserved_fields_of_a_send_must_be_0)
+{
+	struct weir_sqe *s;
+	struct fixture f;
+
+	setup(&f, NULL);
+	s = sqe_send(f.p, 1);
+	s->nr = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	s = sqe_send(f.p, 1);
+	s->prio = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	s = sqe_send(f.p, 1);
+	s->reply_client = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	s = sqe_send(f.p, 1);
+	s->resv0 = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	s = sqe_send(f.p, 1);
+	s->resv1 = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	world_exit(&f.w);
+}
+
+TEST(unknown_ops_and_flags_are_EINVAL)
+{
+	struct weir_sqe *s;
+	struct fixture f;
+	u32 op;
+
+	setup(&f, NULL);
+	for (op = WEIR_OP_REJECT + 1; op < 256; op++)
+		CHECK_EQ(refusal(f.v, sqe_next(f.v, op)), -EINVAL);
+	for (op = 0; op <= WEIR_OP_REJECT; op++) {
+		s = sqe_next(f.v, op);
+		s->flags = 1 << 2;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+		s = sqe_next(f.v, op);
+		s->flags = 1 << 7 | WEIR_SQE_RESULT;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+	}
+	world_exit(&f.w);
+}
+
+TEST(wrong_role_is_EPERM)
+{
+	struct fixture f;
+	u32 op;
+
+	setup(&f, NULL);
+	CHECK_EQ(send_at(f.v, 0, 1), -EPERM);
+	for (op = WEIR_OP_ACK; op <= WEIR_OP_REJECT; op++)
+		CHECK_EQ(refusal(f.p, sqe_answer(f.p, op, 1)), -EPERM);
+	world_exit(&f.w);
+}
+
+TEST(malformed_answers_are_EINVAL)
+{
+	struct weir_sqe *s;
+	struct fixture f;
+	u32 op;
+
+	setup(&f, NULL);
+	for (op = WEIR_OP_ACK; op <= WEIR_OP_RELEASE; op++) {
+		s = sqe_answer(f.v, op, 1);
+		s->nr = 0;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+		s = sqe_answer(f.v, op, 1);
+		s->nr = WEIR_VEC_MAX + 1;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+		s = sqe_answer(f.v, op, 1);
+		s->delay_ms = op == WEIR_OP_ACK ? 1 : 86400001;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+		s = sqe_answer(f.v, op, 1);
+		s->prio = 1;
+		CHECK_EQ(refusal(f.v, s), -EINVAL);
+	}
+	s = sqe_answer(f.v, WEIR_OP_REJECT, 1);
+	s->len = WEIR_REASON_HEAD + 1;
+	CHECK_EQ(refusal(f.v, s), -EINVAL);
+	s = sqe_answer(f.v, WEIR_OP_REJECT, 1);
+	s->nr = 1;	/* the slot behind it was not published */
+	CHECK_EQ(refusal(f.v, s), -EINVAL);
+	s = sqe_answer(f.v, WEIR_OP_REJECT, 1);
+	s->nr = WEIR_REASON_SLOTS + 1;
+	CHECK_EQ(refusal(f.v, s), -EINVAL);
+	CHECK_EQ(f.w.e.c.refused, 0);
+	CHECK_EQ(f.w.e.c.stale, 0);
+	world_exit(&f.w);
+}
+
+TEST(submitted_twice_is_EBUSY)
+{
+	struct weir_cqe cqe;
+	struct fixture f;
+	u64 addr;
+
+	setup(&f, NULL);
+	addr = sqe_send(f.p, 1)->addr;
+	sqe_send(f.p, 1)->addr = addr;	/* in the same batch */
+	CHECK_EQ(enter(f.p), 2);
+	CHECK_EQ(result_get(f.p), -EBUSY);
+	CHECK_EQ(send_at(f.p, addr, 1), -EBUSY);	/* ready */
+	client_stop(f.v, false);
+	cqe = msg_get(f.v);
+	CHECK_EQ(send_at(f.p, addr, 1), -EBUSY);	/* inflight */
+	answer_after(f.v, WEIR_OP_RELEASE, cqe.token, 10);
+	CHECK_EQ(send_at(f.p, addr, 1), -EBUSY);	/* delayed */
+	world_tick(&f.w, 10 * MS);
+	cqe = msg_get(f.v);
+	answer(f.v, WEIR_OP_REJECT, cqe.token);
+	CHECK_EQ(send_at(f.p, addr, 1), -EBUSY);	/* dead */
+	world_lock(&f.w);
+	weir_ledger_purge(&f.w.e, WEIR_MESSAGE_STATE_DEAD, 1);
+	world_unlock(&f.w);
+	CHECK_EQ(returns_get(f.p), 1);
+	sqe_next(f.p, WEIR_OP_SEND);
+	f.p->sqes[(f.p->tail - 1) & 255].addr = addr;
+	f.p->sqes[(f.p->tail - 1) & 255].len = 1;
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(f.w.e.c.accepted, 2);
+	world_exit(&f.w);
+}
+
+TEST(refused_buffer_can_be_sent_again)
+{
+	struct fixture f;
+	u64 addr;
+
+	setup(&f, NULL);
+	addr = buf_take(f.p);
+	CHECK_EQ(send_at(f.p, addr, 257), -EFAULT);
+	sqe_send(f.p, 1)->addr = addr;
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(f.p);
+	world_exit(&f.w);
+}
+
+TEST(bad_entry_harms_no_other)
+{
+	struct fixture f;
+	u32 i;
+
+	setup(&f, NULL);
+	for (i = 0; i < 30; i++) {
+		struct weir_sqe *s = sqe_send(f.p, i + 1);
+
+		if (i % 3 == 1)
+			s->addr = U64_MAX - i;
+		else if (i % 3 == 2)
+			s->op = 99;
+	}
+	CHECK_EQ(enter(f.p), 30);
+	for (i = 0; i < 20; i++)
+		CHECK_EQ(result_get(f.p), i % 2 ? -EINVAL : -EFAULT);
+	client_stop(f.v, false);
+	for (i = 0; i < 30; i += 3)
+		CHECK_EQ(msg_get(f.v).len, i + 1);
+	cqe_none(f.v);
+	world_exit(&f.w);
+}
+
+TEST(no_more_than_asked_for_is_taken)
+{
+	struct fixture f;
+
+	setup(&f, NULL);
+	sqe_send(f.p, 1);
+	sqe_send(f.p, 2);
+	sqe_send(f.p, 3);
+	CHECK_EQ(enter_max(f.p, 0), 0);
+	CHECK_EQ(enter_max(f.p, 2), 2);
+	CHECK_EQ(f.p->ring.ksq_head, 2);
+	CHECK_EQ(f.w.e.c.accepted, 2);
+	CHECK_EQ(enter_max(f.p, 100), 1);
+	world_exit(&f.w);
+}
+
+TEST(whole_ring_is_taken_in_order)
+{
+	struct fixture f;
+	u32 i;
+
+	setup(&f, NULL);
+	for (i = 0; i < 256; i++)
+		sqe_send(f.p, i % 200 + 1);
+	CHECK_EQ(enter(f.p), 256);
+	CHECK_EQ(f.w.e.c.accepted, 256);
+	for (i = 0; i < 256; i++)
+		CHECK_EQ(world_msg(&f.w, i + 1)->len, i % 200 + 1);
+	world_exit(&f.w);
+}
+
+TEST(entry_that_may_answer_waits_for_a_free_completion)
+{
+	struct client *c;
+	struct world w;
+	u32 i;
+
+	world_init(&w, NULL);
+	c = client_new(&w, WEIR_ROLE_SEND, 16, 4, 1);
+	for (i = 0; i < 10; i++)
+		sqe_next(c, 99);
+	CHECK_EQ(enter(c), 4);
+	CHECK_EQ(c->ring.ksq_head, 4);
+	CHECK(c->ring.kflags & WEIR_RING_CQ_MORE);
+	CHECK_EQ(enter(c), 0);
+	result_get(c);
+	CHECK_EQ(enter(c), 1);
+	for (i = 0; i < 4; i++)
+		result_get(c);
+	CHECK_EQ(enter(c), 4);
+	CHECK(c->ring.kflags & WEIR_RING_CQ_MORE);
+	for (i = 0; i < 4; i++)
+		result_get(c);
+	CHECK_EQ(enter(c), 1);
+	CHECK(!(c->ring.kflags & WEIR_RING_CQ_MORE));
+	CHECK_EQ(result_get(c), -EINVAL);
+	cqe_none(c);
+	world_exit(&w);
+}
+
+TEST(flag_for_more_completions_goes_when_a_worker_has_read)
+{
+	struct client *p, *v;
+	struct world w;
+	u32 token[2];
+
+	world_init(&w, NULL);
+	p = producer(&w);
+	v = client_new(&w, WEIR_ROLE_WORK, 8, 2, 2);
+	send_many(p, 2);
+	token[0] = msg_get(v).token;
+	token[1] = msg_get(v).token;
+	sqe_next(v, 99);
+	sqe_next(v, 99);
+	sqe_answer(v, WEIR_OP_ACK, token[0]);
+	CHECK_EQ(enter(v), 2);
+	CHECK(v->ring.kflags & WEIR_RING_CQ_MORE);
+	result_get(v);
+	result_get(v);
+	CHECK_EQ(enter(v), 1);
+	CHECK(!(v->ring.kflags & WEIR_RING_CQ_MORE));
+	answer(v, WEIR_OP_ACK, token[1]);
+	world_exit(&w);
+}
+
+static struct weir_config depth(u32 messages, u32 overflow)
+{
+	struct weir_config cfg = world_config;
+
+	cfg.messages = messages;
+	cfg.overflow = overflow;
+	return cfg;
+}
+
+TEST(full_channel_leaves_the_entry_in_the_ring)
+{
+	struct weir_config cfg = depth(3, WEIR_OVERFLOW_BLOCK);
+	struct fixture f;
+	u32 i;
+
+	setup(&f, &cfg);
+	for (i = 0; i < 5; i++)
+		sqe_send(f.p, i + 1);
+	CHECK_EQ(enter(f.p), 3);
+	CHECK_EQ(f.p->ring.ksq_head, 3);
+	CHECK_EQ(f.w.e.c.blocked, 1);
+	CHECK_EQ(f.w.e.c.refused, 0);
+	CHECK(f.w.wake.events);
+	cqe_none(f.p);
+	CHECK_EQ(enter(f.p), 0);
+	CHECK_EQ(f.w.e.c.accepted, 3);
+	CHECK(!f.w.wake.room);
+	/* What goes to a worker makes room, and those who wait are told. */
+	client_stop(f.v, false);
+	CHECK(f.w.wake.room);
+	CHECK_EQ(enter(f.p), 2);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(msg_get(f.v).len, i + 1);
+	CHECK_EQ(enter_want(f.v), 0);
+	CHECK_EQ(msg_get(f.v).len, 4);
+	CHECK_EQ(msg_get(f.v).len, 5);
+	world_exit(&f.w);
+}
+
+TEST(what_follows_a_blocked_entry_waits_too)
+{
+	struct weir_config cfg = depth(1, WEIR_OVERFLOW_BLOCK);
+	struct fixture f;
+
+	setup(&f, &cfg);
+	sqe_send(f.p, 1);
+	sqe_send(f.p, 2);
+	sqe_next(f.p, WEIR_OP_NOP)->flags = WEIR_SQE_RESULT;
+	sqe_next(f.p, 99);
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(f.p);
+	client_stop(f.v, false);
+	CHECK_EQ(enter(f.p), 3);
+	CHECK_EQ(result_get(f.p), 0);
+	CHECK_EQ(result_get(f.p), -EINVAL);
+	world_exit(&f.w);
+}
+
+TEST(full_channel_refuses_with_ENOBUFS_if_told_to)
+{
+	struct weir_config cfg = depth(3, WEIR_OVERFLOW_ERROR);
+	struct fixture f;
+	u32 i;
+
+	setup(&f, &cfg);
+	for (i = 0; i < 5; i++)
+		sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 5);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
+	cqe_none(f.p);
+	CHECK_EQ(f.w.e.c.accepted, 3);
+	CHECK_EQ(f.w.e.c.refused, 2);
+	CHECK_EQ(f.w.e.c.refused_full, 2);
+	CHECK_EQ(f.w.e.c.blocked, 0);
+	world_exit(&f.w);
+}
+
+TEST(nowait_is_EAGAIN_where_others_block)
+{
+	struct weir_config cfg = depth(1, WEIR_OVERFLOW_BLOCK);
+	struct fixture f;
+
+	setup(&f, &cfg);
+	send_one(f.p);
+	sqe_send(f.p, 1)->flags = WEIR_SQE_NOWAIT;
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), -EAGAIN);
+	CHECK_EQ(f.w.e.c.refused_full, 1);
+	CHECK_EQ(f.w.e.c.blocked, 0);
+	world_exit(&f.w);
+}
+
+TEST(depth_counts_ready_and_delayed_only)
+{
+	struct weir_config cfg = depth(2, WEIR_OVERFLOW_ERROR);
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, &cfg);
+	client_stop(f.v, false);
+	send_one(f.p);
+	cqe = msg_get(f.v);
+	CHECK_EQ(weir_engine_room(&f.w.e), 2);
+	answer_after(f.v, WEIR_OP_RELEASE, cqe.token, 5);
+	CHECK_EQ(weir_engine_room(&f.w.e), 1);
+	client_stop(f.v, true);
+	send_one(f.p);
+	CHECK_EQ(weir_engine_room(&f.w.e), 0);
+	sqe_send(f.p, 1);
+	enter(f.p);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
+	world_tick(&f.w, 5 * MS);
+	client_stop(f.v, false);
+	cqe = msg_get(f.v);
+	answer(f.v, WEIR_OP_REJECT, cqe.token);
+	cqe = msg_get(f.v);
+	answer(f.v, WEIR_OP_REJECT, cqe.token);
+	CHECK_EQ(f.w.e.nr_dead, 2);
+	CHECK_EQ(weir_engine_room(&f.w.e), 2);
+	world_exit(&f.w);
+}
+
+TEST(draining_or_closed_channel_is_ESHUTDOWN)
+{
+	struct fixture f;
+
+	setup(&f, NULL);
+	world_state(&f.w, WEIR_CHANNEL_STATE_DRAINING);
+	CHECK_EQ(send_at(f.p, buf_take(f.p), 1), -ESHUTDOWN);
+	world_state(&f.w, WEIR_CHANNEL_STATE_PAUSED);
+	send_one(f.p);
+	cqe_none(f.p);
+	f.w.e.closed = true;
+	CHECK_EQ(send_at(f.p, buf_take(f.p), 1), -ESHUTDOWN);
+	CHECK_EQ(f.w.e.c.refused, 2);
+	CHECK_EQ(f.w.e.c.refused_full, 0);
+	CHECK_EQ(f.w.e.c.refused_invalid, 0);
+	world_exit(&f.w);
+}
+
+TEST(blocked_senders_look_again_when_attributes_change)
+{
+	struct weir_config cfg = depth(1, WEIR_OVERFLOW_BLOCK);
+	struct fixture f;
+
+	setup(&f, &cfg);
+	sqe_send(f.p, 1);
+	sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 1);
+	world_state(&f.w, WEIR_CHANNEL_STATE_DRAINING);
+	CHECK(f.w.wake.room);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), -ESHUTDOWN);
+	world_exit(&f.w);
+}
+
+TEST(answers_are_taken_while_the_channel_is_full_or_draining)
+{
+	struct weir_config cfg = depth(1, WEIR_OVERFLOW_BLOCK);
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, &cfg);
+	client_stop(f.v, false);
+	send_one(f.p);
+	cqe = msg_get(f.v);
+	client_stop(f.v, true);
+	send_one(f.p);
+	world_state(&f.w, WEIR_CHANNEL_STATE_DRAINING);
+	answer(f.v, WEIR_OP_ACK, cqe.token);
+	CHECK_EQ(f.w.e.c.acked, 1);
+	world_exit(&f.w);
+}
+
+/* ---- what comes when the user writes anything at all ---- */
+
+static u64 state;
+
+static u64 rnd(u64 below)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % below;
+}
+
+static void garbage(struct client *c, u32 slot)
+{
+	struct weir_sqe *s = &c->sqes[slot & (c->p.rings.sq_entries - 1)];
+	u8 *bytes = (u8 *)s;
+	u32 i;
+
+	for (i = 0; i < sizeof(*s); i++)
+		bytes[i] = rnd(4) ? 0 : rnd(256);
+	s->op = rnd(8);
+	s->flags = rnd(5) ? rnd(4) : rnd(256);
+	s->nr = rnd(5);
+	if (s->op == WEIR_OP_SEND) {
+		s->nr = 0;
+		s->addr = rnd(3 << 16) - (rnd(10) ? 0 : 5);
+		s->len = rnd(400);
+	} else {
+		/* Tokens that may well be right. */
+		for (i = 0; i < 4; i++)
+			s->token[i] = (u32)rnd(9) << WEIR_TAG_BITS | rnd(9);
+		if (s->op != WEIR_OP_REJECT && rnd(4))
+			s->delay_ms = s->op == WEIR_OP_ACK ? 0 : rnd(3);
+	}
+}
+
+static void misbehave(struct client *c)
+{
+	u32 i, n = rnd(c->p.rings.sq_entries + 2);
+
+	for (i = 0; i < n; i++)
+		garbage(c, c->tail + i);
+	c->tail += n;
+	if (!rnd(50))
+		c->tail = rnd(U32_MAX);
+	if (rnd(3))
+		c->ring.ucq_head = c->ring.kcq_tail - rnd(4);
+	if (!rnd(50))
+		c->ring.ucq_head = rnd(U32_MAX);
+	enter(c);
+	if (c->tail - c->ring.ksq_head > c->p.rings.sq_entries)
+		c->tail = c->ring.ksq_head;
+}
+
+static void honest_round(struct client *p, struct client *v)
+{
+	struct weir_cqe cqe;
+
+	while (cqe_pop(v, &cqe)) {
+		CHECK_EQ(cqe.type, WEIR_CQE_MSG);
+		sqe_answer(v, WEIR_OP_ACK, cqe.token);
+	}
+	enter(v);
+	while (cqe_pop(p, &cqe))
+		CHECK_EQ(cqe.type, WEIR_CQE_RETURN);
+	if (weir_engine_room(&p->w->e))
+		send_one(p);
+}
+
+TEST(garbage_in_the_rings_harms_nobody_else)
+{
+	u32 i, rounds = unit_rounds(20000);
+	struct weir_config cfg = depth(50, WEIR_OVERFLOW_BLOCK);
+	struct client *bad, *p, *v;
+	struct world w;
+
+	state = unit_seed() ?: 88172645463325252ULL;
+	cfg.inflight = 8;
+	cfg.backoff_min = 1;
+	cfg.dead_max = 20;
+	world_init(&w, &cfg);
+	bad = client_new(&w, WEIR_ROLE_SEND | WEIR_ROLE_WORK, 16, 8, 8);
+	client_grant(bad, 0);
+	p = producer(&w);
+	v = worker(&w);
+	for (i = 0; i < rounds; i++) {
+		misbehave(bad);
+		honest_round(p, v);
+		if (!rnd(3))
+			world_tick(&w, rnd(3 * MS));
+		if (!rnd(1000)) {
+			client_end(bad, rnd(2) ? WEIR_END_DEATH :
+				   WEIR_END_DETACH);
+			if (w.nr_blocks == ARRAY_SIZE(w.blocks))
+				break;
+			bad = client_new(&w, WEIR_ROLE_SEND | WEIR_ROLE_WORK,
+					 16, 8, 8);
+			client_grant(bad, 0);
+		}
+	}
+	CHECK_LT(rounds / 4, v->p.acked);
+	CHECK_EQ(v->p.failed, 0);
+	world_exit(&w);
+}
