@@ -109,53 +109,6 @@ static int channel_set(struct args *a)
 
 /* ---- del ------------------------------------------------------------------- */
 
-static void keep_reply(struct nlattr **tb, void *arg)
-{
-	uint64_t *n = arg;
-
-	n[0] = netlink_number(tb[WEIR_A_CHANNEL_READY]);
-	n[1] = netlink_number(tb[WEIR_A_CHANNEL_DELAYED]);
-	n[2] = netlink_number(tb[WEIR_A_CHANNEL_INFLIGHT_NOW]);
-	n[3] = netlink_number(tb[WEIR_A_CHANNEL_DEAD]);
-}
-
-static void count_reply(struct nlattr **tb, void *arg)
-{
-	(void)tb;
-	++*(uint64_t *)arg;
-}
-
-/* "1204 ready and 12 inflight messages, 16 clients"; "" if there are none now. */
-static void describe(const char *name, char *buf, size_t size)
-{
-	static const char *const states[] = { "ready", "delayed", "inflight", "dead" };
-	struct nl_msg *msg = netlink_request(WEIR_CMD_CHANNEL_GET);
-	uint64_t n[4] = { 0 }, clients = 0, last = 0;
-	size_t used = 0;
-
-	buf[0] = '\0';
-	netlink_put_string(msg, WEIR_A_CHANNEL_NAME, name);
-	netlink_call(msg, keep_reply, n);
-	msg = netlink_request(WEIR_CMD_CLIENT_GET);
-	netlink_put_string(msg, WEIR_A_CLIENT_CHANNEL, name);
-	netlink_dump(msg, count_reply, &clients);
-
-	for (int i = 0; i < 4; i++) {
-		if (!n[i])
-			continue;
-		used += snprintf(buf + used, size - used, "%s%llu %s",
-				 used ? " and " : "", (unsigned long long)n[i],
-				 states[i]);
-		last = n[i];
-	}
-	if (used)
-		used += snprintf(buf + used, size - used, " message%s",
-				 last == 1 ? "" : "s");
-	if (clients)
-		snprintf(buf + used, size - used, "%s%llu client%s", used ? ", " : "",
-			 (unsigned long long)clients, clients == 1 ? "" : "s");
-}
-
 static const struct word del_words[] = {
 	{ "force", NULL, NULL, "with its messages, and ending its clients" },
 	{ }
@@ -166,7 +119,6 @@ static int channel_del(struct args *a)
 	struct nl_msg *msg;
 	const char *name, *value;
 	bool force = false;
-	char holds[160];
 	int status, error, i;
 
 	status = args_need(a, "NAME", &name);
@@ -182,12 +134,8 @@ static int channel_del(struct args *a)
 	if (force)
 		netlink_put_flag(msg, WEIR_A_CHANNEL_FORCE);
 	error = netlink_call(msg, NULL, NULL);
-	if (error == -EBUSY && !force) {
-		describe(name, holds, sizeof(holds));
-		return report(STATUS_REFUSED, EBUSY, NULL,
-			      "%s; drain it first or add \"force\" (EBUSY)",
-			      holds[0] ? holds : "it was in use");
-	}
+	if (error == -EBUSY && !force)
+		return netlink_refused_with("; drain it first or add \"force\"");
 	if (error)
 		return lookup_refused(name, error);
 	channel_json_done(name, NULL, 0);

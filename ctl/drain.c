@@ -95,7 +95,7 @@ static int wait_empty(struct drain *d, int fd)
 		if (!error && !d->deleted)
 			error = look(d);
 	}
-	if (d->deleted || error == -ENOENT)
+	if (d->deleted || error == -ENODEV)
 		return report(STATUS_REFUSED, ESHUTDOWN, NULL,
 			      "somebody deleted it (ESHUTDOWN)");
 	return netlink_refused();

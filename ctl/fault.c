@@ -87,15 +87,14 @@ static bool mentions(const char *text, const char *name)
 	return strstr(text, word);
 }
 
-int netlink_refused(void)
+int netlink_refused_with(const char *remedy)
 {
-	const char *remedy = fault.error == EPERM ? "; be root or the channel's owner" : "";
 	const char *name = attrs_name(fault.cmd, fault.attr), *text = fault.text;
 	char prefix[64] = "";
 
 	if (fault.error >= FAULT_NO_MODULE)
 		return module_refused();
-	if (fault.error == EOPNOTSUPP)
+	if (fault.error == EOPNOTSUPP && !text[0])
 		return report(STATUS_MODULE, fault.error, NULL,
 			      "the weir module does not know this command (EOPNOTSUPP); it is older than this weirctl");
 	if (!text[0])
@@ -105,4 +104,9 @@ int netlink_refused(void)
 	return report(STATUS_REFUSED, fault.error, name, "kernel: %s%s (%s%s)%s",
 		      prefix, text, report_errno(fault.error),
 		      attrs_is_read(fault.cmd) ? "" : ", nothing changed", remedy);
+}
+
+int netlink_refused(void)
+{
+	return netlink_refused_with(fault.error == EPERM ? "; try sudo" : "");
 }

@@ -10,7 +10,7 @@
 #include "json.h"
 
 #define USAGE_MAX 400
-#define COLUMN 38
+#define COLUMN 36
 
 static int help_run(struct args *a);
 

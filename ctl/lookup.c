@@ -15,18 +15,17 @@
 #define DEVICES "/dev/weir"
 #define NAME_LENGTH 31
 
-bool lookup_channels(void (*fn)(const char *name, void *arg), void *arg)
+void lookup_channels(void (*fn)(const char *name, void *arg), void *arg)
 {
 	DIR *dir = opendir(DEVICES);
 	const struct dirent *entry;
 
 	if (!dir)
-		return false;
+		return;
 	while ((entry = readdir(dir)))
 		if (lookup_name_valid(entry->d_name))
 			fn(entry->d_name, arg);
 	closedir(dir);
-	return true;
 }
 
 bool lookup_name_valid(const char *name)
@@ -39,43 +38,25 @@ bool lookup_name_valid(const char *name)
 	       name[0] != '-' && strspn(name, letters) == length;
 }
 
-struct finder {
-	struct suggest suggest;
-	const char *name;
-	bool found;
-};
-
 static void consider(const char *name, void *arg)
 {
-	struct finder *f = arg;
-
-	suggest_offer(&f->suggest, name);
-	if (!strcmp(name, f->name))
-		f->found = true;
+	suggest_offer(arg, name);
 }
 
 int lookup_unknown(const char *name)
 {
-	struct finder f = { .name = name };
+	struct suggest s;
 	char text[96];
 
-	suggest_init(&f.suggest, name);
-	lookup_channels(consider, &f);
-	return report(STATUS_REFUSED, ENOENT, "channel", "no such channel%s",
-		      suggest_text(&f.suggest, text, sizeof(text)));
+	suggest_init(&s, name);
+	lookup_channels(consider, &s);
+	return report(STATUS_REFUSED, ENODEV, "channel", "no such channel%s",
+		      suggest_text(&s, text, sizeof(text)));
 }
 
-/* ENOENT may also be about a message or client: then the kernel's words are right. */
 int lookup_refused(const char *name, int error)
 {
-	struct finder f = { .name = name };
-
-	if (error != -ENOENT || !name)
-		return netlink_refused();
-	suggest_init(&f.suggest, name);
-	if (lookup_channels(consider, &f) && !f.found)
-		return lookup_unknown(name);
-	return netlink_refused();
+	return name && error == -ENODEV ? lookup_unknown(name) : netlink_refused();
 }
 
 /* A name that cannot exist needs no kernel to tell. */

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Every channel that has a device file. False: there is no such folder. */
-bool lookup_channels(void (*fn)(const char *name, void *arg), void *arg);
+/* Every channel that has a device file. */
+void lookup_channels(void (*fn)(const char *name, void *arg), void *arg);
 
 bool lookup_name_valid(const char *name);
 
@@ -13,8 +13,8 @@ bool lookup_name_valid(const char *name);
 int lookup_unknown(const char *name);
 
 /*
- * Reports the refusal of a netlink request about a channel; @error is what the
- * request returned. Returns the exit status.
+ * Reports the refusal of a netlink request about channel @name, or about none if
+ * that is NULL; @error is what the request returned. Returns the exit status.
  */
 int lookup_refused(const char *name, int error);
 

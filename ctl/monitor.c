@@ -172,8 +172,7 @@ static int monitor_run(struct args *a)
 		if (error == -ENOBUFS)
 			say_lost();
 		else if (error)
-			return report(STATUS_REFUSED, -error, NULL, "%s (%s)",
-				      strerror(-error), report_errno(error));
+			return netlink_refused();
 		if (fflush(stdout))
 			return STATUS_REFUSED;
 		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)

@@ -398,7 +398,6 @@ int netlink_events_open(void)
 	if (netlink.events)
 		nl_socket_free(netlink.events);
 	netlink.events = need(connect_socket());
-	nl_socket_disable_seq_check(netlink.events);
 	nl_socket_set_nonblocking(netlink.events);
 	error = nl_socket_add_memberships(netlink.events, netlink.group, 0);
 	if (netlink.group && error >= 0)
@@ -427,6 +426,14 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* Events answer no request of ours. */
+static int any_number(struct nl_msg *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return NL_OK;
+}
+
 int netlink_events_read(netlink_event_fn fn, void *arg)
 {
 	struct nl_cb *cb = need(nl_cb_alloc(NL_CB_DEFAULT));
@@ -434,11 +441,17 @@ int netlink_events_read(netlink_event_fn fn, void *arg)
 	int error;
 
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_event, &l);
+	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, any_number, NULL);
 	do {
 		error = nl_recvmsgs(netlink.events, cb);
 	} while (error >= 0);
 	nl_cb_put(cb);
 	if (error == -NLE_AGAIN)
 		return 0;
-	return error == -NLE_NOMEM ? -ENOBUFS : -EIO;
+	if (error == -NLE_NOMEM)
+		return -ENOBUFS;
+	memset(&fault, 0, sizeof(fault));
+	fault.error = EIO;
+	snprintf(fault.text, sizeof(fault.text), "%s", nl_geterror(error));
+	return -EIO;
 }

@@ -37,6 +37,9 @@ int netlink_stream(struct nl_msg *msg, netlink_fn fn, void *arg);
 /* Reports the last refusal in the kernel's words; returns the exit status. */
 int netlink_refused(void);
 
+/* The same, with what to do about it, which begins with "; ". */
+int netlink_refused_with(const char *remedy);
+
 /* STATUS_DONE, or reports that there is no module (that fits). */
 int netlink_check_module(void);
 

@@ -102,6 +102,8 @@ static void put_cell(unsigned int column, const char *text)
 {
 	int pad = table.width[column] - text_width(text);
 
+	if (!*text && column + 1 == table.columns)
+		return;
 	if (column)
 		fputs("  ", stdout);
 	if (!table.left[column])

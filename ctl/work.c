@@ -264,15 +264,20 @@ static void fill(struct work *w)
 
 static void wait_for_something(struct work *w)
 {
+	bool more = !stopping(w) && w->running < w->jobs;
 	unsigned int count = 0;
 
 	w->poll[count++] = (struct pollfd){ w->signal_fd, POLLIN, 0 };
-	if (!stopping(w) && w->running < w->jobs)
-		w->poll[count++] = (struct pollfd){ weir_fd(w->w), POLLIN, 0 };
+	/* Without room for more it may still end. */
+	w->poll[count++] = (struct pollfd){
+		w->error ? -1 : weir_fd(w->w), more ? POLLIN : 0, 0
+	};
 	for (unsigned int i = 0; i < w->jobs; i++)
 		if (w->job[i].pid && w->job[i].err >= 0)
 			w->poll[count++] = (struct pollfd){ w->job[i].err, POLLIN, 0 };
-	poll(w->poll, count, next_deadline(w));
+	if (poll(w->poll, count, next_deadline(w)) > 0 &&
+	    w->poll[1].revents & (POLLHUP | POLLERR))
+		end_handle(w, -ESHUTDOWN);
 }
 
 static int loop(struct work *w)
@@ -289,6 +294,9 @@ static int loop(struct work *w)
 		check_deadlines(w);
 		reap(w);
 	}
+	if (w->error == -ESHUTDOWN)
+		return report(STATUS_REFUSED, ESHUTDOWN, NULL,
+			      "the channel was deleted, or this worker kicked (ESHUTDOWN)");
 	if (w->error)
 		return attach_failed(w->w, w->error);
 	if (weir_flush(w->w, -1) == -ESTALE)
@@ -314,7 +322,7 @@ static void say_summary(const struct work *w)
 enum { JOBS, TIMEOUT, DELAY };
 
 static const struct word words[] = {
-	{ "--jobs", "N", NULL, "so many commands at once, else one; also -j N" },
+	{ "--jobs", "N", NULL, "commands at once, else one; also -j N" },
 	{ "--timeout", "TIME", NULL, "fail what takes longer" },
 	{ "--delay", "TIME", NULL, "of what CMD released with 75, else 1s" },
 	{ }

@@ -104,6 +104,10 @@ void weir_channel_end(struct weir_change *c)
 	    READ_ONCE(ch->eng.alarm) != READ_ONCE(ch->armed))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
+	/*
+	 * One at a time, in order: who is woken and sends comes by here again
+	 * and wakes the next, while there is room.
+	 */
 	if (c->wake.room && wq_has_sleeper(&ch->room)) {
 		atomic64_inc(&ch->wakeups);
 		wake_up_interruptible_poll(&ch->room, EPOLLOUT | EPOLLWRNORM);
@@ -226,6 +230,7 @@ static void news(struct work_struct *work)
 	if (READ_ONCE(ch->eng.was_full) &&
 	    (!ch->full_at || now - ch->full_at > NSEC_PER_SEC)) {
 		ch->full_at = now;
+		WRITE_ONCE(ch->eng.was_full, false);
 		weir_netlink_channel(ch, WEIR_CMD_CHANNEL_FULL_NTF);
 	}
 	drained = is_drained(ch);
@@ -562,7 +567,6 @@ void weir_channel_configure(struct weir_channel *ch,
 	if (cfg->memory_max != ch->pool.limit)
 		weir_pool_resize(&ch->pool, cfg->memory_max);
 	weir_channel_lock(&c, ch);
-	ch->eng.was_full = true;	/* senders look again */
 	weir_engine_configure(&ch->eng, cfg, ktime_get_ns());
 	c.wake.events = true;
 	weir_channel_unlock(&c);

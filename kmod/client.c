@@ -161,8 +161,6 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 			mask |= EPOLLIN | EPOLLRDNORM;
 		if (weir_peer_sends(p) && weir_engine_room(&ch->eng))
 			mask |= EPOLLOUT | EPOLLWRNORM;
-		else if (weir_peer_sends(p))
-			ch->eng.was_full = true;
 	}
 	weir_channel_unlock(&change);
 	return mask;
@@ -373,6 +371,7 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	c->t_attach = ktime_get_ns();
 	take_identity(c);
 	weir_peer_init(&c->ep.peer, &ch->eng, 0, a->role);
+	c->ep.peer.uid = __kuid_val(c->uid);
 	c->ep.peer.stopped = a->flags & WEIR_ATTACH_STOPPED;
 	if (alloc_rings(c, a)) {
 		weir_client_put(c);

@@ -139,7 +139,7 @@ static bool room(void *arg)
 {
 	struct weir_channel *ch = arg;
 
-	return READ_ONCE(ch->eng.closed) || weir_engine_room(&ch->eng);
+	return weir_engine_open(&ch->eng);
 }
 
 /* What a writer without memory waits for: a pool, or a buffer that comes back. */

@@ -50,7 +50,7 @@ static bool room(void *arg)
 	struct enter *e = arg;
 
 	return READ_ONCE(e->c->ep.peer.gone) ||
-	       weir_engine_room(&e->c->ch->eng) ||
+	       weir_engine_open(&e->c->ch->eng) ||
 	       unread(e->c) == e->c->ep.peer.rings.cq_entries;
 }
 
@@ -97,7 +97,6 @@ static int sleep_for_room(struct enter *e)
 /* Submits all, sleeping for room if told to. */
 static int submit_all(struct enter *e)
 {
-	bool slept = false;
 	int n, err = 0;
 
 	for (;;) {
@@ -112,13 +111,9 @@ static int submit_all(struct enter *e)
 			break;
 		}
 		err = sleep_for_room(e);
-		slept = true;
 		if (err)
 			break;
 	}
-	/* One sender is woken at a time: the next may find room as well. */
-	if (slept && weir_engine_room(&e->c->ch->eng))
-		wake_up_interruptible(&e->c->ch->room);
 	return err;
 }
 

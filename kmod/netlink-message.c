@@ -24,6 +24,7 @@ struct info {
 	struct weir_msg m;
 	u64 now;
 	u32 holder;
+	u32 uid;
 	struct pid *pid;
 	char *text;
 	void *payload;
@@ -67,6 +68,17 @@ static int put_inflight(struct sk_buff *skb, const struct info *i)
 	       nla_put_string(skb, WEIR_A_MESSAGE_HOLDER_COMM, comm);
 }
 
+/* What came by write(2) lies in a block of the channel, not of a user. */
+static int put_uid(struct sk_buff *skb, const struct info *i)
+{
+	kuid_t uid = KUIDT_INIT(i->uid);
+
+	if (!i->m.src || !i->m.blk)
+		return 0;
+	return nla_put_u32(skb, WEIR_A_MESSAGE_SENDER_UID,
+			   from_kuid_munged(current_user_ns(), uid));
+}
+
 static int put_state(struct sk_buff *skb, const struct info *i)
 {
 	switch (i->m.state) {
@@ -102,6 +114,7 @@ static int fill_message(struct sk_buff *skb, void *arg)
 	      put_u64(skb, WEIR_A_MESSAGE_AGE,
 		      weir_elapsed(m->t_submit, i->now)) ?:
 	      nla_put_u32(skb, WEIR_A_MESSAGE_SENDER, m->src) ?:
+	      put_uid(skb, i) ?:
 	      put_state(skb, i);
 	if (!err && i->payload)
 		err = nla_put(skb, WEIR_A_MESSAGE_PAYLOAD, i->payload_len,
@@ -127,6 +140,7 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 	i->channel = ch->name;
 	i->m = *msg;
 	i->now = ktime_get_ns();
+	i->uid = msg->blk->uid;
 	if (msg->state == WEIR_MSG_DEAD && msg->text)
 		i->text = kstrdup(msg->text, GFP_NOWAIT | __GFP_NOWARN);
 	if (msg->state != WEIR_MSG_INFLIGHT)

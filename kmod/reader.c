@@ -322,8 +322,6 @@ __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (weir_engine_room(e))
 		mask |= EPOLLOUT | EPOLLWRNORM;
-	else
-		e->was_full = true;
 	weir_channel_unlock(&c);
 	return mask;
 }

@@ -111,6 +111,7 @@ static int get_opts(struct weir_opts *to, const struct weir_opts *from)
 		if (more[i])
 			return -E2BIG;
 	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
+	to->size = sizeof(*to);
 	if (to->flags & ~OPEN_FLAGS || to->resv0)
 		return -EINVAL;
 	for (i = 0; i < sizeof(to->resv) / sizeof(to->resv[0]); i++)

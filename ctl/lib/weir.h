@@ -475,8 +475,8 @@ int weir_channel_add(const char *name, const struct weir_channel_opts *opts,
  * @err: receives the kernel's sentence about a refusal, else ""; may be NULL
  * @errlen: size of @err
  *
- * Return: 0; -ENOENT, -EBUSY it holds messages or clients, -EPERM;
- * -EPROTONOSUPPORT the module is not loaded.
+ * Return: 0; -ENODEV no such channel, -EBUSY it holds messages or clients,
+ * -EPERM; -EPROTONOSUPPORT the module is not loaded.
  */
 int weir_channel_del(const char *name, int force, char *err, size_t errlen);
 

@@ -72,10 +72,10 @@ static void release(struct weir_engine *e, struct weir_msg *msg, u32 delay_ms,
 }
 
 /**
- * weir_engine_give_back - a reader inside the kernel ends
+ * weir_engine_give_back - a reader inside the kernel gives its message back
  * @e: engine, locked
  * @msg: INFLIGHT
- * @counted: its process died with it
+ * @counted: its process died with it; else it could not take it
  * @now: ns
  */
 void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
@@ -88,6 +88,7 @@ void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
 		msg->t_deliver = now;
 		e->c.crashed_seen++;
 	} else {
+		msg->deliveries--;	/* as if it had not been */
 		e->c.taken++;
 	}
 	weir_ledger_again(e, msg, 0);
@@ -123,13 +124,24 @@ static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
 	weir_ledger_bury(e, msg, WEIR_DEAD_REASON_REJECTED, text);
 }
 
-/* Takes the time per message that the worker needed for its last answers. */
-static void measure(struct weir_engine *e, struct weir_peer *p, u32 n, u64 now)
+/**
+ * weir_engine_measure - learn from a worker's last answers how long one takes
+ * @e: engine, locked
+ * @p: peer; its @answered are those since the last call
+ * @now: ns
+ */
+void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
-	u64 each = div_u64(weir_elapsed(p->t_mark, now), n);
+	u64 span = weir_elapsed(p->t_mark, now);
+	u64 each;
 
+	/* What else came with them in one ENTER counts with the next ones. */
+	if (!p->answered || !span)
+		return;
+	each = div_u64(span, p->answered);
+	p->answered = 0;
 	p->t_mark = now;
-	p->service = p->service ? (7 * p->service + each) / 8 : each;
+	p->service = p->service ? (7 * p->service + each) / 8 : max(each, 1ULL);
 	weir_dispatch_limit(e, p);
 }
 
@@ -178,8 +190,7 @@ bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 		else if (!stale++)
 			result->rtoken = st->sqe.token[i];
 	}
-	if (stale < nr)
-		measure(e, p, nr - stale, now);
+	p->answered += nr - stale;
 	e->c.stale += stale;
 	result->nr = stale;
 	return stale;

@@ -57,10 +57,8 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 {
 	weir_dispatch(e, now);
 	weir_ledger_flush(e);
-	if (e->was_full && weir_engine_room(e)) {
-		e->was_full = false;
+	if (weir_engine_open(e))
 		e->wake->room = true;
-	}
 	if (!list_empty(&e->orphans))
 		e->wake->orphans = true;
 	if (e->ev_head != e->ev_tail)
@@ -162,6 +160,7 @@ void weir_engine_own(struct weir_engine *e, struct weir_peer *p,
 	lockdep_assert_held(&e->lock);
 	WRITE_ONCE(blk->owner, p);
 	blk->busy = 0;
+	blk->uid = p->uid;
 	list_add_tail(&blk->link, &p->blocks);
 	if (p->kernel)
 		for (i = 0; i < blk->nr; i++)
@@ -208,10 +207,6 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 	e->cfg = *cfg;
 	list_for_each_entry(p, &e->workers, work_link)
 		weir_dispatch_limit(e, p);
-	if (e->was_full) {	/* it may be refused now rather than wait */
-		e->was_full = false;
-		e->wake->room = true;
-	}
 	weir_engine_finish(e, now);
 }
 

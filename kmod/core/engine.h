@@ -64,7 +64,8 @@ struct weir_event {
  * @idle: free buffers of the kernel's own sender, by class.
  * @events: ring of deaths not yet notified; @ev_head, @ev_tail free running,
  *	@ev_lost those overwritten.
- * @was_full: a sender met a full channel and nobody has been told.
+ * @was_full: a sender met a full channel since this was cleared; may be
+ *	cleared without the lock.
  * @traffic: a message was delivered since the last look at loads.
  * @linger_at: ns, when the batch that gathers must go, as of the last
  *	weir_dispatch(); U64_MAX if none does.
@@ -154,6 +155,7 @@ u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p);
 /* submit.c */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       bool want, bool force, u64 now, struct weir_wake *wake);
+bool weir_engine_open(const struct weir_engine *e);
 u64 weir_engine_room(const struct weir_engine *e);
 int weir_engine_admit(struct weir_engine *e, bool force);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
@@ -163,6 +165,7 @@ void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 			const struct weir_stage *st, u64 now,
 			struct weir_cqe *result);
+void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now);
 struct weir_msg *weir_engine_held(struct weir_peer *p, u32 token);
 void weir_engine_ack(struct weir_engine *e, struct weir_msg *msg, u64 now);
 void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,

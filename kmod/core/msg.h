@@ -88,7 +88,7 @@ struct weir_msg {
  * @owner: who may submit from it; NULL once its owner has ended. Both locks to
  *	change, either to read.
  * @addr: offset in the window; constant while it has an owner.
- * @cls: size class; @nr: buffers.
+ * @cls: size class; @nr: buffers. @uid: of its last owner.
  * @busy: buffers that are not USER or STAGED; engine's lock.
  * @msgs: @nr ledger entries.
  */
@@ -98,6 +98,7 @@ struct weir_block {
 	u64 addr;
 	u32 cls;
 	u32 nr;
+	u32 uid;
 	u32 busy;
 	struct weir_msg *msgs;
 };

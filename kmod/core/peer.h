@@ -36,7 +36,7 @@ struct weir_stage {
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
- * Constant: @id, @role, @kernel.
+ * Constant: @id, @role, @kernel, @uid (of its process).
  *
  * All else under the engine's lock:
  * @link: among the engine's peers. @work_link: among its workers.
@@ -48,6 +48,7 @@ struct weir_stage {
  * @tags: what it holds. @limit_max: most it may ever hold. @limit: most it may
  *	hold now (`inflight`).
  * @service: ns per message, moving average; 0 before the first answer.
+ * @answered: answers that @service does not know of yet.
  * @t_mark: ns, last answer, or delivery to it while it held nothing.
  * @hold_since: @hold_ns: for the share of time it holds a message.
  * @load: thousandths; @cpu: likewise, set from outside.
@@ -65,6 +66,7 @@ struct weir_peer {
 	struct weir_engine *eng;
 	u32 id;
 	u32 role;
+	u32 uid;
 	bool kernel;
 
 	bool gone;
@@ -83,6 +85,7 @@ struct weir_peer {
 	u32 limit_max;
 	u32 limit;
 	u64 service;
+	u32 answered;
 	u64 t_mark;
 	u64 hold_since;
 	u64 hold_ns;

@@ -126,6 +126,19 @@ u64 weir_engine_room(const struct weir_engine *e)
 }
 
 /**
+ * weir_engine_open - need a sender wait for room no longer?
+ * @e: engine, locked (or a hint, if not)
+ *
+ * There is room, or it would be refused.
+ */
+bool weir_engine_open(const struct weir_engine *e)
+{
+	return weir_engine_room(e) || READ_ONCE(e->closed) ||
+	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
+	       READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK;
+}
+
+/**
  * weir_engine_accept - a staged message enters the channel
  * @e: engine, locked
  * @p: sender
@@ -254,10 +267,11 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
 			       sizeof(cqe));
 	}
-	*stop = i < nr;
+	*stop = i < nr || !nr;
 	unstage(p->stage, i, nr);
+	weir_engine_measure(e, p, now);
 	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE,
-		       (*stop && posted == room) || !list_empty(&p->returns));
+		       (i < nr && posted == room) || !list_empty(&p->returns));
 	if (posted) {
 		weir_ring_publish(&p->rings, posted);
 		weir_engine_wake_peer(e, p);
@@ -265,13 +279,19 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 	return slots;
 }
 
-/* Stages up to @slots slots. Return: the entries they hold. */
-static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots)
+/*
+ * Stages up to @slots of @published slots; an entry that has more of its own
+ * than may be taken now stays. Return: the entries.
+ */
+static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
+		     u32 published)
 {
 	u32 ahead = 0, n = 0;
 
 	while (ahead < slots && n < WEIR_STAGE_MAX) {
-		stage_one(e, p, &p->stage[n], ahead, slots - ahead);
+		stage_one(e, p, &p->stage[n], ahead, published - ahead);
+		if (p->stage[n].extra >= slots - ahead)
+			break;
 		ahead += 1 + p->stage[n++].extra;
 	}
 	return n;
@@ -305,7 +325,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 	}
 	todo = min_t(u32, pending, max);
 	do {
-		nr = stage_all(e, p, todo - done);
+		nr = stage_all(e, p, todo - done, pending - done);
 		weir_engine_lock(e, wake);
 		slots = apply_all(e, p, nr, force, now, &stop);
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))

@@ -75,10 +75,11 @@ TEST_F(blocks, malformed_givebacks)
 TEST_F(blocks, several_at_once_and_as_many_as_there_are)
 {
 	struct weir_grant g = { .size = sizeof(g), .count = 5 };
-	struct raw r;
+	struct raw r, other;
 	size_t i, j;
 
 	ASSERT_EQ(0, raw_open(&r, self->name, RAW_SEND));
+	ASSERT_EQ(0, raw_open(&other, self->name, RAW_SEND));
 	ASSERT_EQ(0, raw_ioctl(r.fd, WEIR_IOC_GRANT, &g));
 	ASSERT_EQ(5, g.count);
 	for (i = 0; i < 5; i++) {
@@ -93,10 +94,12 @@ TEST_F(blocks, several_at_once_and_as_many_as_there_are)
 	EXPECT_EQ(3, g.count);
 	g = (struct weir_grant){ .size = sizeof(g), .count = 1 };
 	EXPECT_EQ(-ENOBUFS, raw_ioctl(r.fd, WEIR_IOC_GRANT, &g));
+	EXPECT_EQ(-ENOBUFS, raw_grant(&other, 0, 0, NULL));
 	EXPECT_GE(POOL(self->name, REFUSED), 1);
 	EXPECT_EQ(POOL_BYTES, POOL(self->name, PEAK));
 	EXPECT_EQ(POOL_BYTES, client_num(self->name, r.at.client_id, WEIR_A_CLIENT_MEMORY));
 	raw_close(&r);
+	raw_close(&other);
 	EXPECT_TRUE(WAIT_FOR(POOL(self->name, USED) == 0));
 }
 

@@ -1481,7 +1481,7 @@ TEST_F(plain, channel_refusals_have_a_sentence)
 	EXPECT_GT(0, weir_channel_add("-x", NULL, err, sizeof(err)));
 	o = (struct weir_channel_opts){ .size = sizeof(o), .flags = 1U << 31 };
 	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
-	EXPECT_EQ(-ENOENT, weir_channel_del("lib-x", 0, err, sizeof(err)));
+	EXPECT_EQ(-ENODEV, weir_channel_del("lib-x", 0, err, sizeof(err)));
 	EXPECT_LT(8, strlen(err));
 	EXPECT_EQ(0, weir_channel_add("lib-x", NULL, err, sizeof(err)));
 	EXPECT_STREQ("", err);

@@ -411,6 +411,7 @@ TEST_F(ringbad, a_redelivered_message_has_another_token)
 
 struct scribble {
 	struct raw *r;
+	volatile unsigned char *payload;
 	volatile bool stop;
 };
 
@@ -424,7 +425,7 @@ static void *scribbler(void *arg)
 
 	while (!s->stop) {
 		entries[chance(&seed) % size] = chance(&seed);
-		s->r->rw[s->r->blocks[0].addr + chance(&seed) % 65536] = 1;
+		s->payload[chance(&seed) % 65536] = 1;
 	}
 	return NULL;
 }
@@ -432,7 +433,7 @@ static void *scribbler(void *arg)
 TEST_F(ringbad, entries_changed_while_they_are_read)
 {
 	struct scribble sc = { 0 };
-	uint64_t end, accepted, delivered = 0;
+	uint64_t end, accepted, delivered = 0, addr;
 	struct weir_cqe cqe;
 	struct raw s, w;
 	pthread_t t;
@@ -440,8 +441,9 @@ TEST_F(ringbad, entries_changed_while_they_are_read)
 
 	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
 	ASSERT_EQ(0, raw_open(&w, self->name, RAW_WORK));
-	ASSERT_EQ(1, raw_grant(&s, 0, 0, NULL));
+	ASSERT_EQ(1, raw_grant(&s, 0, 0, &addr));
 	sc.r = &s;
+	sc.payload = s.rw + addr;
 	ASSERT_EQ(0, pthread_create(&t, NULL, scribbler, &sc));
 	for (end = now_ns() + 3 * SECOND; now_ns() < end;) {
 		for (i = 0; i < 16 && !raw_put(&s, &end, sizeof(end), NULL); i++)

@@ -115,7 +115,7 @@ TEST(address_outside_of_an_own_buffer_is_EFAULT)
 {
 	struct weir_block *b;
 	struct fixture f;
-	u64 own;
+	u64 own, addr;
 
 	setup(&f, NULL);
 	own = buf_take(f.p);
@@ -132,10 +132,11 @@ TEST(address_outside_of_an_own_buffer_is_EFAULT)
 	CHECK_EQ(send_at(f.p, own + 255, 2), -EFAULT);
 	CHECK_EQ(send_at(f.p, own, 1 << 20), -EFAULT);
 	b = client_grant(f.p, 3);
-	CHECK_EQ(send_at(f.p, b->addr + 1, 65536), -EFAULT);
+	addr = b->addr;
+	CHECK_EQ(send_at(f.p, addr + 1, 65536), -EFAULT);
 	/* a block that was given back, or whose owner has ended */
 	CHECK_EQ(client_giveback(f.p, b), 0);
-	CHECK_EQ(send_at(f.p, b->addr, 1), -EFAULT);
+	CHECK_EQ(send_at(f.p, addr, 1), -EFAULT);
 	client_end(f.other, WEIR_END_DEATH);
 	CHECK_EQ(send_at(f.p, buf_take(f.other), 1), -EFAULT);
 	CHECK_EQ(f.w.e.c.refused, 12);

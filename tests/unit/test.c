@@ -9,14 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "test.h"
 
 #define TIME_LIMIT	50	/* s, for one test */
+#define NOTE_SIZE	200
 
 static struct unit_test *tests, **tests_end = &tests;
+static char *note;	/* shared with the tests' processes */
 
 void unit_add(struct unit_test *t)
 {
@@ -36,6 +39,15 @@ void unit_fail(const char *file, int line, const char *fmt, ...)
 	va_end(args);
 	fflush(stdout);
 	_exit(1);
+}
+
+void unit_note(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(note, NOTE_SIZE, fmt, args);
+	va_end(args);
 }
 
 unsigned long long unit_seed(void)
@@ -66,6 +78,7 @@ static bool run(const struct unit_test *t)
 	int status;
 	pid_t pid;
 
+	note[0] = '\0';
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0)
@@ -83,6 +96,8 @@ static bool run(const struct unit_test *t)
 		       WTERMSIG(status) == SIGALRM ? ": took too long" : "");
 	else if (WEXITSTATUS(status))
 		printf("# exit status %d\n", WEXITSTATUS(status));
+	if (status && note[0])
+		printf("# %s\n", note);
 	return !status;
 }
 
@@ -95,6 +110,10 @@ int main(int argc, char **argv)
 	char name[200];
 	bool ok;
 
+	note = mmap(NULL, NOTE_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (note == MAP_FAILED)
+		return 1;
 	for (i = 1; i < (unsigned int)argc; i++) {
 		if (!strcmp(argv[i], "--count"))
 			only_count = true;

@@ -68,7 +68,10 @@ static inline unsigned int unit_rounds(unsigned int plain)
 #endif
 }
 
-/* From SEED in the environment: *only one* round with it; else 0. */
+/* From SEED in the environment: one round, with it; else 0. */
 unsigned long long unit_seed(void);
+
+/* What is printed when the test fails, in whatever way. */
+void unit_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* _WEIR_UNIT_TEST_H */

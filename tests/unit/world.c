@@ -65,6 +65,21 @@ static void wake_peers(struct weir_peer *p)
 	}
 }
 
+static void free_block(struct world *w, struct weir_block *b)
+{
+	u32 zone = b->addr >> WEIR_ZONE_SHIFT, i;
+	u32 slot = (b->addr - weir_slot_addr(zone, 0)) >> weir_zone_shift(zone);
+
+	w->map.leaf[zone][slot >> WEIR_LEAF_SHIFT]
+		[slot & (WEIR_LEAF_SIZE - 1)] = NULL;
+	for (i = 0; w->blocks[i] != b; i++)
+		;
+	w->blocks[i] = w->blocks[--w->nr_blocks];
+	free(b->msgs);
+	free(b);
+	w->freed++;
+}
+
 static void reclaim(struct world *w)
 {
 	struct weir_block *b, *next;
@@ -76,7 +91,7 @@ static void reclaim(struct world *w)
 		for (i = 0; i < b->nr; i++)
 			CHECK_EQ(b->msgs[i].state, WEIR_MSG_USER);
 		list_del_init(&b->link);
-		w->freed++;
+		free_block(w, b);
 	}
 }
 
@@ -416,11 +431,9 @@ struct weir_block *client_grant(struct client *c, u32 cls)
 	spin_unlock(&c->p.sq_lock);
 	if (c->p.kernel)
 		return b;
-	if (c->nr_free + b->nr > c->max_free) {
-		c->max_free = 2 * c->max_free + b->nr;
-		c->free = realloc(c->free, c->max_free * sizeof(*c->free));
-		CHECK(c->free);
-	}
+	c->max_free += b->nr;
+	c->free = realloc(c->free, c->max_free * sizeof(*c->free));
+	CHECK(c->free);
 	for (i = b->nr; i-- > 0; )
 		c->free[c->nr_free++] = weir_msg_buf(&b->msgs[i]);
 	return b;
@@ -436,7 +449,8 @@ int client_giveback(struct client *c, struct weir_block *b)
 	err = weir_engine_disown(&w->e, &c->p, b);
 	weir_engine_unlock(&w->e);
 	spin_unlock(&c->p.sq_lock);
-	w->freed += !err;
+	if (!err)
+		free_block(w, b);
 	after(w);
 	return err;
 }
@@ -462,7 +476,7 @@ static void free_client(struct client *c)
 void world_exit(struct world *w)
 {
 	struct client *c, *next;
-	u32 i, k, zone, owned;
+	u32 k, zone;
 
 	for (c = w->clients; c; c = c->next)
 		if (!c->p.kernel || weir_peer_works(&c->p))
@@ -476,13 +490,11 @@ void world_exit(struct world *w)
 	CHECK(weir_engine_empty(&w->e));
 	CHECK(list_empty(&w->e.peers));
 	CHECK(list_empty(&w->e.workers));
-	for (i = owned = 0; i < w->nr_blocks; i++) {
-		CHECK_EQ(w->blocks[i]->busy, 0);
-		owned += !!w->blocks[i]->owner;
-		free(w->blocks[i]->msgs);
-		free(w->blocks[i]);
+	while (w->nr_blocks) {	/* the kernel's own sender's */
+		CHECK_EQ(w->blocks[0]->busy, 0);
+		CHECK(w->blocks[0]->owner && w->blocks[0]->owner->kernel);
+		free_block(w, w->blocks[0]);
 	}
-	CHECK_EQ(w->freed + owned, w->nr_blocks);
 	for (zone = 0; zone < WEIR_ZONES; zone++)
 		for (k = 0; k < WEIR_LEAVES; k++)
 			free(w->map.leaf[zone][k]);

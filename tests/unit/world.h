@@ -37,7 +37,7 @@ struct world {
  * struct client - a peer, the memory it needs, and its user side
  * @tail: submission entries written; publish() shows it to the kernel.
  * @head: completions read.
- * @free: buffers it may write to, last in first out.
+ * @free: buffers it may write to, last in first out; @max_free: all it has.
  * @nr_woken: how often it was woken.
  */
 struct client {
