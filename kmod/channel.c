@@ -59,7 +59,9 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 		if (!wq_has_sleeper(&ep->wait))
 			continue;
 		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, EPOLLIN | EPOLLRDNORM);
+		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
+					   EPOLLERR | EPOLLHUP :
+					   EPOLLIN | EPOLLRDNORM);
 	}
 }
 
@@ -285,7 +287,7 @@ static void free_channel(struct kref *ref)
 	hrtimer_cancel(&ch->timer);
 	cancel_delayed_work_sync(&ch->loads);
 	cancel_work_sync(&ch->news);
-	cancel_work_sync(&ch->reclaim);
+	flush_work(&ch->reclaim);	/* a late write(2) may have left a block */
 	weir_pool_exit(&ch->pool);
 	kvfree(ch);
 }

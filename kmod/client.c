@@ -119,10 +119,26 @@ int weir_client_check(struct weir_client *c)
 
 static void take_identity(struct weir_client *c)
 {
-	put_pid(c->pid);
-	c->pid = get_pid(task_tgid(current));
+	struct pid *old, *pid = get_pid(task_tgid(current));
+
+	spin_lock_bh(&c->ch->eng.lock);
+	old = c->pid;
+	c->pid = pid;
 	c->uid = current_euid();
-	c->cpu_last = weir_load_cpu_time(c->pid);
+	spin_unlock_bh(&c->ch->eng.lock);
+	put_pid(old);
+}
+
+/**
+ * weir_client_pid - the process that holds a client
+ * @c: client
+ *
+ * Return: its leader's pid, with a reference.
+ */
+struct pid *weir_client_pid(struct weir_client *c)
+{
+	guard(spinlock_bh)(&c->ch->eng.lock);
+	return get_pid(c->pid);
 }
 
 /* The last descriptor is gone, and with it all mappings. */
@@ -130,7 +146,8 @@ static int client_release(struct inode *inode, struct file *file)
 {
 	struct weir_client *c = file->private_data;
 
-	weir_client_end(c, WEIR_END_DETACH);
+	if (c->ep.peer.id)	/* else it never joined */
+		weir_client_end(c, WEIR_END_DETACH);
 	mutex_lock(&c->ch->clients_lock);
 	list_del(&c->link);
 	mutex_unlock(&c->ch->clients_lock);
@@ -252,16 +269,17 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct weir_client *c = file->private_data;
 	void __user *uarg = (void __user *)arg;
 
-	switch (cmd) {
-	case WEIR_IOC_ENTER:
+	/* Structs grow; the number of a command is the same whatever their size. */
+	switch (cmd & ~IOCSIZE_MASK) {
+	case WEIR_IOC_ENTER & ~IOCSIZE_MASK:
 		return ioctl_enter(c, uarg);
-	case WEIR_IOC_GRANT:
+	case WEIR_IOC_GRANT & ~IOCSIZE_MASK:
 		return ioctl_grant(c, uarg);
-	case WEIR_IOC_GIVEBACK:
+	case WEIR_IOC_GIVEBACK & ~IOCSIZE_MASK:
 		return ioctl_giveback(c, uarg);
-	case WEIR_IOC_SETTLE:
+	case WEIR_IOC_SETTLE & ~IOCSIZE_MASK:
 		return ioctl_settle(c, uarg);
-	case WEIR_IOC_CLAIM:
+	case WEIR_IOC_CLAIM & ~IOCSIZE_MASK:
 		return ioctl_claim(c, uarg);
 	case WEIR_IOC_DETACH:
 		if (weir_client_check(c))

@@ -10,7 +10,8 @@
  * @ep: first: what the engine knows of it.
  * @ref: one for its file; others for short use.
  * @link: in the channel's list of clients.
- * @claim_lock: @held's holder, @pid, @comm.
+ * @claim_lock: one claim at a time; @held's holder.
+ * @pid: @uid: of the holder; engine's lock.
  * @held: ends it with its process.
  * @nr_vmas: its mappings.
  * @rings_mem: rings, entries and completions, @rings_len bytes.
@@ -50,6 +51,7 @@ int weir_client_check(struct weir_client *c);
 void weir_client_end(struct weir_client *c, enum weir_end how);
 bool weir_client_tryget(struct weir_client *c);
 void weir_client_put(struct weir_client *c);
+struct pid *weir_client_pid(struct weir_client *c);
 
 /* enter.c */
 long weir_client_enter(struct weir_client *c, const struct weir_enter *arg);

@@ -5,9 +5,12 @@
 #include "copy.h"
 
 #include <linux/mm.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
-/* A free buffer of the channel's own sender, taken out of its list. */
+/*
+ * A free buffer of the channel's own sender, taken out of its list. It counts
+ * as busy from here on, so its block stays.
+ */
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
 	struct weir_change c;
@@ -19,19 +22,28 @@ static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 	if (msg) {
 		list_del_init(&msg->link);
 		msg->state = WEIR_MSG_STAGED;
+		msg->blk->busy++;
 	}
 	weir_channel_unlock(&c);
 	return msg;
 }
 
+/* The buffer was not used after all. In a closed channel its block may go. */
 static void push_idle(struct weir_channel *ch, struct weir_msg *msg)
 {
+	struct weir_peer *p = &ch->writer.peer;
+	struct weir_block *b = msg->blk;
 	struct weir_change c;
 
+	spin_lock_bh(&p->sq_lock);
 	weir_channel_lock(&c, ch);
+	b->busy--;
 	msg->state = WEIR_MSG_USER;
-	list_add(&msg->link, &ch->eng.idle[msg->blk->cls]);
+	list_add(&msg->link, &ch->eng.idle[b->cls]);
+	if (ch->eng.closed && !weir_engine_disown(&ch->eng, p, b))
+		list_add_tail(&b->link, &ch->eng.orphans);
 	weir_channel_unlock(&c);
+	spin_unlock_bh(&p->sq_lock);
 }
 
 /* Another block for the channel's own sender, under writer_lock. */
@@ -93,7 +105,7 @@ static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 	}
 }
 
-static int fill(struct weir_msg *msg, const char __user *buf, size_t len)
+static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 {
 	struct folio *folio;
 	void *data;
@@ -116,12 +128,13 @@ static int fill(struct weir_msg *msg, const char __user *buf, size_t len)
 	msg->cost = 0;
 	msg->text = NULL;
 	data = weir_pool_data(msg, &folio);
-	err = copy_from_user(data, buf, len) ? -EFAULT : 0;
+	err = copy_from_iter_full(data, len, from) ? 0 : -EFAULT;
 	folio_put(folio);
 	return err;
 }
 
-static int try_accept(struct weir_channel *ch, struct weir_msg *msg)
+static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
+		      bool nonblock)
 {
 	struct weir_engine *e = &ch->eng;
 	struct weir_change c;
@@ -129,8 +142,14 @@ static int try_accept(struct weir_channel *ch, struct weir_msg *msg)
 
 	weir_channel_lock(&c, ch);
 	err = weir_engine_admit(e, false);
-	if (!err)
+	if (!err) {
+		msg->blk->busy--;	/* counted once more by the ledger */
 		weir_engine_accept(e, &ch->writer.peer, msg, ktime_get_ns());
+	} else if (err == -EAGAIN && !nonblock) {
+		e->c.blocked++;
+	} else {
+		weir_engine_refused(e, &ch->writer.peer, err);
+	}
 	weir_channel_unlock(&c);
 	return err;
 }
@@ -159,17 +178,30 @@ static bool memory(void *arg)
 	       weir_pool_has_room(&ch->pool, w->cls);
 }
 
-/* One attempt, under writer_lock. */
-static int copy_once(struct weir_channel *ch, const char __user *buf,
-		     size_t len)
+/*
+ * One attempt. The copy is made without a lock: the caller's memory may be
+ * such that it takes for ever.
+ */
+static int copy_once(struct weir_channel *ch, struct iov_iter *from,
+		     bool nonblock)
 {
-	struct weir_msg *msg = get_buffer(ch, weir_class_for(len));
+	size_t len = iov_iter_count(from);
+	struct weir_msg *msg;
 	int err;
 
+	if (mutex_lock_killable(&ch->writer_lock))
+		return -EINTR;
+	msg = READ_ONCE(ch->eng.closed) ? ERR_PTR(-ESHUTDOWN) :
+	      get_buffer(ch, weir_class_for(len));
+	mutex_unlock(&ch->writer_lock);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
-	err = fill(msg, buf, len);
-	err = err ?: try_accept(ch, msg);
+	err = fill(msg, from, len);
+	if (!err) {
+		err = try_accept(ch, msg, nonblock);
+		if (err)
+			iov_iter_revert(from, len);
+	}
 	if (err)
 		push_idle(ch, msg);
 	return err;
@@ -188,17 +220,17 @@ static int wait_for(struct weir_channel *ch, struct wait_memory *w, int why)
 /**
  * weir_copy_in - one write(2) is one message
  * @ch: channel
- * @buf: payload
- * @len: bytes
+ * @from: payload
  * @nonblock: do not sleep for room
  *
- * Return: @len; -EMSGSIZE longer than message-max, -EINVAL empty, -EFAULT,
+ * Return: bytes; -EMSGSIZE longer than message-max, -EINVAL empty, -EFAULT,
  * -EAGAIN no room and @nonblock, -ENOBUFS no room and overflow error, -ENOMEM,
  * -ESHUTDOWN draining or deleted, -EINTR. Context: may sleep.
  */
-ssize_t weir_copy_in(struct weir_channel *ch, const char __user *buf,
-		     size_t len, bool nonblock)
+ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
+		     bool nonblock)
 {
+	size_t len = iov_iter_count(from);
 	struct wait_memory w = { .ch = ch };
 	bool block;
 	int err;
@@ -211,11 +243,7 @@ ssize_t weir_copy_in(struct weir_channel *ch, const char __user *buf,
 	w.cls = weir_class_for(len);
 	for (;;) {
 		w.unsettled = READ_ONCE(ch->writer.peer.unsettled);
-		if (mutex_lock_killable(&ch->writer_lock))
-			return -EINTR;
-		err = READ_ONCE(ch->eng.closed) ? -ESHUTDOWN :
-		      copy_once(ch, buf, len);
-		mutex_unlock(&ch->writer_lock);
+		err = copy_once(ch, from, nonblock);
 		if (!err)
 			return len;
 		block = READ_ONCE(ch->eng.cfg.overflow) == WEIR_OVERFLOW_BLOCK;

@@ -4,7 +4,9 @@
 
 #include "channel.h"
 
-ssize_t weir_copy_in(struct weir_channel *ch, const char __user *buf,
-		     size_t len, bool nonblock);
+struct iov_iter;
+
+ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
+		     bool nonblock);
 
 #endif /* _WEIR_COPY_H */

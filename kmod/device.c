@@ -7,6 +7,7 @@
 #include <linux/cdev.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/uio.h>
 
 #include "client.h"
 #include "copy.h"
@@ -22,7 +23,7 @@ static char *devnode(const struct device *dev, umode_t *mode, kuid_t *uid,
 
 	/* Asked for the name alone, it gets no place for the rest. */
 	if (mode)
-		*mode = rights->mode;
+		*mode = S_IFCHR | rights->mode;	/* plain 0 would mean 0600 */
 	if (uid)
 		*uid = rights->uid;
 	if (gid)
@@ -117,19 +118,23 @@ static int dev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static ssize_t dev_read(struct file *file, char __user *buf, size_t len,
-			loff_t *pos)
+static bool nonblock(const struct kiocb *iocb)
 {
-	return weir_reader_read(file->private_data, buf, len,
-				file->f_flags & O_NONBLOCK);
+	return iocb->ki_filp->f_flags & O_NONBLOCK ||
+	       iocb->ki_flags & IOCB_NOWAIT;
 }
 
-static ssize_t dev_write(struct file *file, const char __user *buf, size_t len,
-			 loff_t *pos)
+static ssize_t dev_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct weir_reader *r = file->private_data;
+	return weir_reader_read(iocb->ki_filp->private_data, to,
+				nonblock(iocb));
+}
 
-	return weir_copy_in(r->ch, buf, len, file->f_flags & O_NONBLOCK);
+static ssize_t dev_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct weir_reader *r = iocb->ki_filp->private_data;
+
+	return weir_copy_in(r->ch, from, nonblock(iocb));
 }
 
 /* Acknowledges what the last read(2) took. */
@@ -147,7 +152,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct weir_reader *r = file->private_data;
 
-	if (cmd != WEIR_IOC_ATTACH)
+	if ((cmd ^ WEIR_IOC_ATTACH) & ~IOCSIZE_MASK)
 		return -ENOTTY;
 	return weir_client_attach(r->ch, file->f_mode,
 				  (struct weir_attach __user *)arg);
@@ -157,8 +162,8 @@ static const struct file_operations fops = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
 	.release = dev_release,
-	.read = dev_read,
-	.write = dev_write,
+	.read_iter = dev_read,
+	.write_iter = dev_write,
 	.fsync = dev_fsync,
 	.poll = dev_poll,
 	.unlocked_ioctl = dev_ioctl,

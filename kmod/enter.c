@@ -15,6 +15,7 @@ struct enter {
 	u32 done;	/* slots consumed so far */
 	bool limited;	/* @until is a deadline */
 	bool nosleep;	/* the time-out was ~0 */
+	bool blocked;	/* an entry waits for room */
 	ktime_t until;
 };
 
@@ -50,8 +51,7 @@ static bool room(void *arg)
 	struct enter *e = arg;
 
 	return READ_ONCE(e->c->ep.peer.gone) ||
-	       weir_engine_open(&e->c->ch->eng) ||
-	       unread(e->c) == e->c->ep.peer.rings.cq_entries;
+	       weir_engine_open(&e->c->ch->eng);
 }
 
 /* Consumes what it can. Return: slots, or why none can ever be. */
@@ -69,9 +69,20 @@ static int submit(struct enter *e)
 		n = weir_engine_submit(&c->ch->eng, p,
 				       e->arg->to_submit - e->done, want,
 				       false, ktime_get_ns(), &change.wake);
+	e->blocked = p->blocked;
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
 	return n;
+}
+
+static int sleep_for_room(struct enter *e)
+{
+	struct weir_channel *ch = e->c->ch;
+
+	if (e->nosleep)
+		return -ETIME;
+	return weir_channel_sleep(&ch->room, &e->c->ep.wait,
+				  e->limited ? &e->until : NULL, room, e);
 }
 
 static bool more_published(struct enter *e)
@@ -82,19 +93,11 @@ static bool more_published(struct enter *e)
 	       READ_ONCE(r->shared->usq_tail) != READ_ONCE(r->sq_head);
 }
 
-static int sleep_for_room(struct enter *e)
-{
-	struct weir_channel *ch = e->c->ch;
-
-	if (e->nosleep)
-		return -ETIME;
-	if (unread(e->c) == e->c->ep.peer.rings.cq_entries)
-		return -EAGAIN;
-	return weir_channel_sleep(&ch->room, &e->c->ep.wait,
-				  e->limited ? &e->until : NULL, room, e);
-}
-
-/* Submits all, sleeping for room if told to. */
+/*
+ * Submits all, sleeping for room if told to. Entries that stay for another
+ * reason are the caller's to help: its completion ring is full, or an entry
+ * takes more slots than it would submit.
+ */
 static int submit_all(struct enter *e)
 {
 	int n, err = 0;
@@ -104,17 +107,13 @@ static int submit_all(struct enter *e)
 		if (n < 0)
 			return n;
 		e->done += n;
-		if (!more_published(e))
+		if (!e->blocked || !(e->arg->flags & WEIR_ENTER_SQ_WAIT))
 			break;
-		if (!(e->arg->flags & WEIR_ENTER_SQ_WAIT)) {
-			err = e->done ? 0 : -EAGAIN;
-			break;
-		}
 		err = sleep_for_room(e);
 		if (err)
-			break;
+			return err;
 	}
-	return err;
+	return more_published(e) && !e->done ? -EAGAIN : 0;
 }
 
 static int sleep_for_completions(struct enter *e)

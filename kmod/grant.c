@@ -124,6 +124,8 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 		err = grant_some(c, arg, want);
 		if (err != -ENOBUFS || !(arg->flags & WEIR_GRANT_WAIT))
 			return err;
+		if (READ_ONCE(c->ep.peer.gone))
+			return -ESHUTDOWN;
 		if (has_completions(c))
 			return 0;
 		err = weir_channel_sleep(&c->ch->pool.wait, &c->ep.wait, limit,

@@ -43,26 +43,15 @@ static u64 cpu_time(struct pid *pid, u32 *parallel)
 	return sum;
 }
 
-/**
- * weir_load_cpu_time - CPU time a process has used
- * @pid: of its leader
- *
- * Return: ns; 0 if it is gone.
- */
-u64 weir_load_cpu_time(struct pid *pid)
-{
-	u32 parallel;
-
-	return cpu_time(pid, &parallel);
-}
-
 static void measure(struct weir_client *c, u64 span)
 {
+	struct pid *pid = weir_client_pid(c);
 	u32 parallel;
-	u64 now = cpu_time(c->pid, &parallel);
-	u64 used = now > c->cpu_last ? now - c->cpu_last : 0;
+	u64 now = cpu_time(pid, &parallel);
+	u64 used = c->cpu_last && now > c->cpu_last ? now - c->cpu_last : 0;
 	u64 all = span * parallel;
 
+	put_pid(pid);
 	c->cpu_last = now;
 	WRITE_ONCE(c->ep.peer.cpu, div64_u64(min(used, all) * 1000, all));
 }

@@ -2,11 +2,10 @@
 #ifndef _WEIR_LOAD_H
 #define _WEIR_LOAD_H
 
-#include <linux/pid.h>
+#include <linux/types.h>
 
 struct weir_channel;
 
-u64 weir_load_cpu_time(struct pid *pid);
 void weir_load_measure(struct weir_channel *ch, u64 span);
 
 #endif /* _WEIR_LOAD_H */

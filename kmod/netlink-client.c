@@ -26,9 +26,7 @@ static int put_identity(struct sk_buff *skb, struct weir_client *c)
 	u64 age = ktime_get_ns() - c->t_attach;
 	int err;
 
-	mutex_lock(&c->claim_lock);
-	pid = get_pid(c->pid);
-	mutex_unlock(&c->claim_lock);
+	pid = weir_client_pid(c);
 	weir_netlink_comm(pid, comm);
 	err = nla_put_string(skb, WEIR_A_CLIENT_CHANNEL, c->ch->name) ?:
 	      nla_put_u32(skb, WEIR_A_CLIENT_ID, c->ep.peer.id) ?:

@@ -314,12 +314,16 @@ void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 	u64 ledger = pb->b.nr * sizeof(*msgs);
 	bool clean;
 
+	mutex_lock(&pool->lock);
+	pool->freeing += bytes;
+	mutex_unlock(&pool->lock);
 	revoke(pool, pb);
 	clean = scrub(pb);
 	pb->b.msgs = NULL;
 	kvfree_rcu_mightsleep(msgs);
 
 	mutex_lock(&pool->lock);
+	pool->freeing -= bytes;
 	pool->used -= bytes;
 	pool->ledger -= ledger;
 	if (clean) {

@@ -7,7 +7,7 @@
 #include "reader.h"
 
 #include <linux/mm.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 static struct weir_reader *held_reader(struct weir_held *held)
 {
@@ -202,7 +202,7 @@ static void undo(struct weir_reader *r)
  * message may be taken away by hand meanwhile. So the memory is pinned, as any
  * user of it would, and the token is looked at again afterwards.
  */
-static ssize_t copy_out(struct weir_reader *r, char __user *buf, size_t len)
+static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 {
 	struct weir_change c;
 	struct weir_msg *msg;
@@ -222,19 +222,24 @@ static ssize_t copy_out(struct weir_reader *r, char __user *buf, size_t len)
 	if (!msg)
 		return r->ep.peer.gone ? -ESHUTDOWN : -EAGAIN;
 	res = -EMSGSIZE;
-	if (size <= len)
-		res = copy_to_user(buf, data, size) ? -EFAULT : size;
+	if (size <= iov_iter_count(to)) {
+		res = copy_to_iter(data, size, to);
+		if (res < size)
+			res = -EFAULT;
+	}
 	folio_put(folio);
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
-	if (!msg || msg->token != token)
+	if (!msg || msg->token != token) {
+		if (res > 0)
+			iov_iter_revert(to, res);
 		res = -EAGAIN;
+	}
 	weir_channel_unlock(&c);
 	return res;
 }
 
-static ssize_t take(struct weir_reader *r, char __user *buf, size_t len,
-		    bool nonblock)
+static ssize_t take(struct weir_reader *r, struct iov_iter *to, bool nonblock)
 {
 	ssize_t res;
 
@@ -247,7 +252,7 @@ static ssize_t take(struct weir_reader *r, char __user *buf, size_t len,
 		want(r, false);
 		if (res && !READ_ONCE(r->tag.msg))
 			return res;
-		res = copy_out(r, buf, len);
+		res = copy_out(r, to);
 	} while (res == -EAGAIN);
 	if (res < 0)
 		undo(r);
@@ -257,15 +262,14 @@ static ssize_t take(struct weir_reader *r, char __user *buf, size_t len,
 /**
  * weir_reader_read - acknowledge the last message and take the next
  * @r: reader
- * @buf: for the payload
- * @len: bytes of it
+ * @to: for the payload
  * @nonblock: do not sleep
  *
- * Return: bytes of the message; -EMSGSIZE it is longer than @len and was not
+ * Return: bytes of the message; -EMSGSIZE it is longer than @to and was not
  * taken, -EAGAIN, -EINTR, -EFAULT, -EBUSY another process reads through this
  * file, -ESHUTDOWN the channel is being deleted. Context: may sleep.
  */
-ssize_t weir_reader_read(struct weir_reader *r, char __user *buf, size_t len,
+ssize_t weir_reader_read(struct weir_reader *r, struct iov_iter *to,
 			 bool nonblock)
 {
 	ssize_t res;
@@ -275,7 +279,7 @@ ssize_t weir_reader_read(struct weir_reader *r, char __user *buf, size_t len,
 	atomic64_inc(&r->ch->enters);
 	res = claim(r);
 	res = res ?: ack(r);
-	res = res ?: take(r, buf, len, nonblock);
+	res = res ?: take(r, to, nonblock);
 	mutex_unlock(&r->lock);
 	return res;
 }

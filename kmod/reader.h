@@ -29,7 +29,7 @@ struct weir_reader {
 struct weir_reader *weir_reader_create(struct weir_channel *ch);
 void weir_reader_close(struct weir_reader *r);
 void weir_reader_end(struct weir_reader *r, enum weir_end how);
-ssize_t weir_reader_read(struct weir_reader *r, char __user *buf, size_t len,
+ssize_t weir_reader_read(struct weir_reader *r, struct iov_iter *to,
 			 bool nonblock);
 int weir_reader_ack(struct weir_reader *r);
 __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,

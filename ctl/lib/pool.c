@@ -49,8 +49,8 @@ static bool idle(const struct weir_block *b)
 static void set_owner(struct weir_pool *p, const struct weir_block *b,
 		      struct weir_block *owner)
 {
-	uint64_t i = b->addr / p->unit;
-	uint64_t end = i + p->classes[b->cls].block_size / p->unit;
+	uint64_t i = b->addr >> p->unit_shift;
+	uint64_t end = i + (p->classes[b->cls].block_size >> p->unit_shift);
 
 	for (; i < end; i++)
 		p->owner[i] = owner;
@@ -60,10 +60,11 @@ static struct weir_block *block_create(struct weir_pool *p, uint32_t cls,
 				       uint64_t addr)
 {
 	struct weir_class *c = &p->classes[cls];
-	uint32_t i, nr = c->block_size / c->size;
+	uint32_t i, nr = c->block_size >> c->shift;
 	struct weir_block *b;
 
-	if (addr % p->unit || addr / p->unit + c->block_size / p->unit > p->nr_units)
+	if (addr & (c->block_size - 1) ||
+	    (addr + c->block_size) >> p->unit_shift > p->nr_units)
 		return NULL;
 	b = calloc(1, sizeof(*b) + nr * (sizeof(b->free[0]) + 1));
 	if (!b)
@@ -251,23 +252,24 @@ void *weir_pool_take(struct weir *w, uint32_t cls)
 	b->state[i] = WEIR_BUFFER_LOANED;
 	if (!b->nr_free)
 		list_del(&b->link);
-	return w->rw + b->addr + (uint64_t)i * c->size;
+	return w->rw + b->addr + ((uint64_t)i << c->shift);
 }
 
 static bool find(struct weir_pool *p, uint64_t addr, struct weir_loaned *loan)
 {
-	uint64_t unit = addr / p->unit;
-	uint32_t size, offset;
+	uint64_t unit = addr >> p->unit_shift;
+	const struct weir_class *c;
+	uint32_t offset;
 
 	if (unit >= p->nr_units || !p->owner[unit])
 		return false;
 	loan->block = p->owner[unit];
-	size = p->classes[loan->block->cls].size;
+	c = &p->classes[loan->block->cls];
 	offset = (uint32_t)(addr - loan->block->addr);
-	loan->index = offset / size;
+	loan->index = offset >> c->shift;
 	loan->addr = addr;
-	loan->room = size - offset % size;
-	return loan->index < loan->block->nr;
+	loan->room = c->size - (offset & (c->size - 1));
+	return true;
 }
 
 void weir_pool_return(struct weir *w, uint64_t addr)
@@ -314,32 +316,44 @@ uint32_t weir_pool_class(const struct weir *w, uint64_t len)
 	return i;
 }
 
+static bool power_of_2(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int init_class(struct weir_class *c, uint32_t size, uint32_t block_size)
+{
+	if (!power_of_2(size) || !power_of_2(block_size) ||
+	    block_size < size || block_size / size > UINT16_MAX)
+		return -EPROTO;
+	list_init(&c->blocks);
+	c->shift = (uint32_t)__builtin_ctz(size);
+	c->size = size;
+	c->block_size = block_size;
+	return 0;
+}
+
 int weir_pool_init(struct weir *w, const struct weir_attach *attach)
 {
+	uint32_t i, shift, nr = attach->nr_class;
 	struct weir_pool *p = &w->pool;
-	struct weir_class *c;
-	uint32_t i;
+	int rc;
 
-	if (!attach->nr_class || attach->nr_class > WEIR_CLASSES_MAX)
+	if (!nr || nr > WEIR_CLASSES_MAX)
 		return -EPROTO;
-	p->nr_classes = attach->nr_class;
-	p->unit = UINT32_MAX;
-	for (i = 0; i < p->nr_classes; i++) {
-		c = &p->classes[i];
-		list_init(&c->blocks);
-		c->size = attach->class_size[i];
-		c->block_size = attach->block_size[i];
-		if (!c->size || c->block_size < c->size ||
-		    c->block_size / c->size > UINT16_MAX)
-			return -EPROTO;
-		if (p->unit > c->block_size)
-			p->unit = c->block_size;
-	}
-	for (i = 0; i < p->nr_classes; i++)
-		if (p->classes[i].block_size % p->unit)
-			return -EPROTO;
 	list_init(&p->blocks);
-	p->nr_units = w->len_window / p->unit;
+	p->nr_classes = nr;
+	p->unit_shift = 31;
+	for (i = 0; i < nr; i++) {
+		rc = init_class(&p->classes[i], attach->class_size[i],
+				attach->block_size[i]);
+		if (rc)
+			return rc;
+		shift = (uint32_t)__builtin_ctz(attach->block_size[i]);
+		if (shift < p->unit_shift)
+			p->unit_shift = shift;
+	}
+	p->nr_units = w->len_window >> p->unit_shift;
 	/* Large and mostly never touched. */
 	p->owner = calloc(p->nr_units, sizeof(p->owner[0]));
 	return p->owner ? 0 : -ENOMEM;

@@ -57,7 +57,7 @@ struct weir_block {
 /**
  * struct weir_class - buffers of one size
  * @blocks: those with a free buffer.
- * @size: bytes of a buffer.
+ * @shift: a buffer has 1 << @shift bytes. @size: that.
  * @block_size: bytes of a block.
  * @nr_blocks: owned.
  * @nr_idle: of these, wholly free.
@@ -66,6 +66,7 @@ struct weir_block {
  */
 struct weir_class {
 	struct weir_list blocks;
+	uint32_t shift;
 	uint32_t size;
 	uint32_t block_size;
 	uint32_t nr_blocks;
@@ -78,8 +79,8 @@ struct weir_class {
  * struct weir_pool - all blocks of a handle
  * @classes: by size.
  * @nr_classes: in use.
- * @unit: bytes of the smallest block.
- * @owner: block by addr / unit.
+ * @unit_shift: the smallest block has 1 << @unit_shift bytes, a unit.
+ * @owner: block by addr >> unit_shift.
  * @blocks: all blocks.
  * @nr_units: size of @owner.
  * @bytes: owned.
@@ -90,7 +91,7 @@ struct weir_class {
 struct weir_pool {
 	struct weir_class classes[WEIR_CLASSES_MAX];
 	uint32_t nr_classes;
-	uint32_t unit;
+	uint32_t unit_shift;
 	struct weir_block **owner;
 	struct weir_list blocks;
 	uint64_t nr_units;

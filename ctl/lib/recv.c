@@ -45,10 +45,10 @@ static int submit_if_due(struct weir *w)
 {
 	uint64_t now;
 
-	if (!weir_ring_pending(w) || !weir_ring_need_enter(w))
+	if (!weir_ring_pending(w))
 		return 0;
 	now = weir_now();
-	if (now - w->entered < SUBMIT_NS)
+	if (now - w->entered < SUBMIT_NS || !weir_ring_need_enter(w))
 		return 0;
 	w->entered = now;
 	return weir_ring_submit(w);
@@ -102,11 +102,19 @@ static int wait_once(struct weir *w, uint64_t deadline, bool *submit)
 	return weir_refuse(w, -EINTR, "a signal ended the wait");
 }
 
+static int wait_for_message(struct weir *w, uint64_t deadline)
+{
+	bool submit = true;
+	int rc = 1;
+
+	while (!w->unread && !w->nr_kept && rc > 0)
+		rc = wait_once(w, deadline, &submit);
+	return rc;
+}
+
 int weir_recvmany(struct weir *w, struct weir_msg *msgs, unsigned int n,
 		  int timeout_ms)
 {
-	uint64_t deadline = weir_deadline(timeout_ms);
-	bool submit = true;
 	int rc;
 
 	rc = weir_check_worker(w);
@@ -115,8 +123,8 @@ int weir_recvmany(struct weir *w, struct weir_msg *msgs, unsigned int n,
 	if (rc || !n)
 		return rc;
 	weir_ring_reap(w);
-	while (!w->unread && !w->nr_kept) {
-		rc = wait_once(w, deadline, &submit);
+	if (!w->unread && !w->nr_kept) {
+		rc = wait_for_message(w, weir_deadline(timeout_ms));
 		if (rc <= 0)
 			return rc;
 	}

@@ -158,6 +158,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 bool weir_engine_open(const struct weir_engine *e);
 u64 weir_engine_room(const struct weir_engine *e);
 int weir_engine_admit(struct weir_engine *e, bool force);
+void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now);
 

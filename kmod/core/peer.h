@@ -34,6 +34,7 @@ struct weir_stage {
  * @sq_lock: outermost spinlock: submission ring, @stage, @blocks.
  * @rings: see ring.h.
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
+ * @blocked: an entry stays in the ring for want of room; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
  * Constant: @id, @role, @kernel, @uid (of its process).
@@ -61,6 +62,7 @@ struct weir_peer {
 	spinlock_t sq_lock;
 	struct weir_rings rings;
 	struct weir_stage *stage;
+	bool blocked;
 	struct list_head blocks;
 
 	struct weir_engine *eng;

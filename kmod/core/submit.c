@@ -179,7 +179,13 @@ int weir_engine_admit(struct weir_engine *e, bool force)
 	return e->cfg.overflow == WEIR_OVERFLOW_BLOCK ? -EAGAIN : -ENOBUFS;
 }
 
-static void count_refusal(struct weir_engine *e, struct weir_peer *p, int res)
+/**
+ * weir_engine_refused - count a message that was not accepted
+ * @e: engine, locked
+ * @p: sender
+ * @res: why
+ */
+void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res)
 {
 	p->refused++;
 	e->c.refused++;
@@ -204,7 +210,7 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 	if (res == -EAGAIN && !(st->sqe.flags & WEIR_SQE_NOWAIT))
 		e->c.blocked++;
 	else
-		count_refusal(e, p, res);
+		weir_engine_refused(e, p, res);
 	return res;
 }
 
@@ -260,8 +266,10 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		/* What may answer is taken only while there is room for it. */
 		if (posted == room && !force)
 			break;
-		if (!apply(e, p, &p->stage[i], force, now, &cqe))
+		if (!apply(e, p, &p->stage[i], force, now, &cqe)) {
+			p->blocked = true;
 			break;
+		}
 		slots += 1 + p->stage[i].extra;
 		if (cqe.type && posted < room)
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
@@ -308,7 +316,8 @@ static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
  * @wake: see struct weir_wake
  *
  * Return: slots consumed, which may be fewer than were there if an entry has
- * to wait for room; -EPROTO if the ring's tail is impossible.
+ * to wait for room (@blocked of the peer is set then), for a free completion
+ * entry, or for the rest of its own slots; -EPROTO if the ring's tail is impossible.
  */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       bool want, bool force, u64 now, struct weir_wake *wake)
@@ -317,6 +326,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 	u32 todo, done = 0, nr, slots;
 	bool stop = false;
 
+	p->blocked = false;
 	if (pending < 0) {
 		weir_engine_lock(e, wake);
 		e->c.ring_errors++;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # weirctl channel: what is set is shown, and what is shown can be set.
-# shellcheck disable=SC2154 # channel, out, status: set by lib.sh
+# shellcheck disable=SC2154,SC2119,SC2016,SC2317 # what lib.sh sets and runs
 set -u
 . "$(dirname "$0")/lib.sh"
 need_module

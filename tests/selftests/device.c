@@ -448,7 +448,7 @@ TEST_F(device, the_mode_decides_who_may_open)
 	static const struct {
 		uint32_t perm;
 		int bits;
-	} cases[] = { { 0660, 0 }, { 0662, 2 }, { 0664, 1 }, { 0666, 3 }, { 0000, 0 } };
+	} cases[] = { { 0660, 0 }, { 0662, 2 }, { 0664, 1 }, { 0666, 3 }, { 0400, 0 } };
 	char path[64];
 	struct stat st;
 	struct kid k;

@@ -90,6 +90,7 @@ static int sleep_in(enum sleep how, const char *name)
 {
 	struct pollfd p = { .events = POLLIN };
 	struct weir_settle settle;
+	struct weir_cqe cqe;
 	struct raw r;
 	char buf[16];
 	int ret, fd;
@@ -103,7 +104,11 @@ static int sleep_in(enum sleep how, const char *name)
 		ret = raw_open(&r, name, RAW_SEND);
 		ret = ret ?: raw_put(&r, "x", 1, NULL);
 		raw_publish(&r);
-		return ret ?: raw_enter(&r, WEIR_ENTER_SQ_WAIT, 1, 0, 0);
+		ret = ret ?: raw_enter(&r, WEIR_ENTER_SQ_WAIT, 1, 0, 0);
+		/* The entry may have been refused just before the end. */
+		if (ret == 1 && raw_pop(&r, &cqe) && cqe.type == WEIR_CQE_RESULT)
+			ret = cqe.res;
+		return ret;
 	case SLEEP_MEMORY:
 		ret = raw_open(&r, name, RAW_SEND);
 		while (!ret) {

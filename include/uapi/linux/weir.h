@@ -19,7 +19,7 @@
  * Rules for all structs: sizes are multiples of 8, every reserved field and
  * unused flag must be zero (else EINVAL), `size` is sizeof the struct as the
  * caller knows it; a larger one with non-zero bytes past what the kernel knows
- * is E2BIG.
+ * is E2BIG. The size inside an ioctl's number does not count.
  *
  * The holder of a client is the process (its address space), not the file
  * descriptor: when the process that attached (or claimed) it ends or calls
@@ -261,8 +261,7 @@ struct weir_ring {
  * @client_id: out: unique in the channel while the module is loaded.
  * @off_rings: @len_rings: out: for mmap.
  * @off_sqes: @off_cqes: out: from the start of the rings' mapping.
- * @off_rw: @off_ro: @len_window: out: for mmap; each window may be mapped in
- *	whole only once, at any place.
+ * @off_rw: @off_ro: @len_window: out: for mmap, in whole or in parts.
  * @buf_unit: out: WEIR_BUF_UNIT.
  * @nr_class: out: classes in use.
  * @class_size: out: bytes of a buffer of each class.

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many threads at once. Each client is two threads: one is its user side,
+ * writes and reads the rings with the documented ordering, enters and sleeps;
+ * the other only enters, again and again. A client that is to die stops being
+ * used, but goes on entering: its end races with that.
+ *
+ * The payload is passed along like the rings, so a missing barrier anywhere on
+ * its way is a data race that ThreadSanitizer reports.
+ */
+#include <time.h>
+
+#include "world.h"
+
+#define PRODUCERS	3	/* the last one dies */
+#define WORKERS		4	/* the last one dies, the one before comes late */
+#define PATIENCE	20	/* s; a sleep longer than that was not woken */
+#define SLOT_BYTES	65536
+
+struct part {
+	struct client *c;
+	pthread_t user;
+	pthread_t entering;
+	pthread_mutex_t lock;
+	pthread_cond_t wait;
+	u32 to_send;
+	u32 acked;
+	bool leave;		/* its user side is to stop, READ_ONCE */
+};
+
+struct payload {
+	u32 sender;
+	u32 number;
+	u32 again;
+};
+
+static struct world w;
+static struct part producers[PRODUCERS], workers[WORKERS];
+static u8 *window;
+static pthread_mutex_t room_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t room_wait = PTHREAD_COND_INITIALIZER;
+static bool all_done;
+static u32 times_acked[PRODUCERS][100000];
+
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* ---- the kernel ---- */
+
+static struct part *part_of(struct weir_peer *p)
+{
+	u32 i;
+
+	for (i = 0; i < PRODUCERS; i++)
+		if (&producers[i].c->p == p)
+			return &producers[i];
+	for (i = 0; i < WORKERS; i++)
+		if (&workers[i].c->p == p)
+			return &workers[i];
+	unit_fail(__FILE__, __LINE__, "a stranger was to be woken");
+}
+
+static void wake(struct weir_wake *wake)
+{
+	struct weir_peer *p, *next;
+	struct part *part;
+
+	for (p = wake->peers; p; p = next) {
+		next = p->wake_next;
+		part = part_of(p);
+		/* wake_next is free from here on */
+		smp_store_release(&p->waking, false);
+		smp_mb();
+		pthread_mutex_lock(&part->lock);
+		pthread_cond_broadcast(&part->wait);
+		pthread_mutex_unlock(&part->lock);
+	}
+	if (wake->room) {
+		pthread_mutex_lock(&room_lock);
+		pthread_cond_broadcast(&room_wait);
+		pthread_mutex_unlock(&room_lock);
+	}
+}
+
+static void k_enter(struct part *part, bool want)
+{
+	struct weir_wake news = { 0 };
+	struct weir_peer *p = &part->c->p;
+
+	spin_lock_bh(&p->sq_lock);
+	if (!p->gone)
+		CHECK_LE(0, weir_engine_submit(&w.e, p, U32_MAX, want, false,
+					       now(), &news));
+	spin_unlock_bh(&p->sq_lock);
+	wake(&news);
+}
+
+static void k_lock(struct weir_wake *news)
+{
+	memset(news, 0, sizeof(*news));
+	weir_engine_lock(&w.e, news);
+}
+
+static void k_unlock(struct weir_wake *news)
+{
+	weir_engine_finish(&w.e, now());
+	CHECK(weir_engine_balanced(&w.e));
+	weir_engine_unlock(&w.e);
+	wake(news);
+}
+
+static void k_end(struct part *part)
+{
+	struct weir_wake news = { 0 };
+
+	weir_engine_end(&w.e, &part->c->p, WEIR_END_DEATH, now(), &news);
+	wake(&news);
+}
+
+/* Sleeps until done() or, which is a lost wake-up, for too long. */
+static void sleep_until(pthread_mutex_t *lock, pthread_cond_t *cond,
+			bool (*done)(struct part *part), struct part *part)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += PATIENCE;
+	pthread_mutex_lock(lock);
+	while (!done(part))
+		CHECK_EQ(pthread_cond_timedwait(cond, lock, &end), 0);
+	pthread_mutex_unlock(lock);
+}
+
+static bool has_completion(struct part *part)
+{
+	return unread(part->c) || READ_ONCE(part->leave);
+}
+
+static bool has_room(struct part *part)
+{
+	bool room;
+
+	spin_lock(&w.e.lock);
+	room = weir_engine_room(&w.e);
+	spin_unlock(&w.e.lock);
+	return room || READ_ONCE(part->leave) ||
+	       unread(part->c) == part->c->p.rings.cq_entries;
+}
+
+/* ---- user sides ---- */
+
+static void fill(u64 addr, u32 sender, u32 number)
+{
+	struct payload *load = (struct payload *)(window + addr);
+
+	load->sender = sender;
+	load->number = number;
+	load->again = number ^ 0x5a5a5a5a;
+}
+
+static u32 send_some(struct part *part, u32 sent)
+{
+	struct client *c = part->c;
+	struct weir_sqe *s;
+	u32 n = 0;
+
+	while (c->nr_free && sent + n < part->to_send && n < 20 &&
+	       c->tail - smp_load_acquire(&c->ring.ksq_head) <
+	       c->p.rings.sq_entries) {
+		s = sqe_send(c, sizeof(struct payload));
+		fill(s->addr, part - producers, sent + n);
+		n++;
+	}
+	publish(c);
+	return n;
+}
+
+static void *produce(void *arg)
+{
+	struct part *part = arg;
+	struct client *c = part->c;
+	struct weir_cqe cqe;
+	u32 sent = 0;
+
+	while (!READ_ONCE(part->leave)) {
+		sent += send_some(part, sent);
+		k_enter(part, false);
+		while (cqe_pop(c, &cqe))
+			CHECK_EQ(cqe.type, WEIR_CQE_RETURN);
+		if (c->tail != smp_load_acquire(&c->ring.ksq_head))
+			sleep_until(&room_lock, &room_wait, has_room, part);
+		else if (c->nr_free == c->max_free && sent == part->to_send)
+			break;
+		else if (!c->nr_free || sent == part->to_send)
+			sleep_until(&part->lock, &part->wait, has_completion,
+				    part);
+	}
+	return NULL;
+}
+
+/* Most are acked, some given back or failed; all are read. */
+static void work_on(struct part *part, const struct weir_cqe *cqe, u32 *dice)
+{
+	const struct payload *load = (struct payload *)(window + cqe->addr);
+	u8 op = WEIR_OP_ACK;
+
+	CHECK_LT(load->sender, PRODUCERS);
+	CHECK_EQ(load->number ^ 0x5a5a5a5a, load->again);
+	CHECK_EQ(producers[load->sender].c->p.id, cqe->src);
+	*dice = *dice * 1103515245 + 12345;
+	if (*dice >> 16 & 31) {
+		__atomic_fetch_add(&times_acked[load->sender][load->number], 1,
+				   __ATOMIC_RELAXED);
+		part->acked++;
+	} else {
+		op = *dice >> 24 & 1 ? WEIR_OP_RELEASE : WEIR_OP_FAIL;
+	}
+	sqe_answer(part->c, op, cqe->token)->delay_ms =
+		op == WEIR_OP_RELEASE ? *dice >> 25 & 1 : 0;
+}
+
+static void *work(void *arg)
+{
+	struct part *part = arg;
+	u32 dice = part - workers;
+	struct weir_cqe cqe;
+
+	while (!READ_ONCE(part->leave)) {
+		while (part->c->tail - smp_load_acquire(&part->c->ring.ksq_head)
+		       < part->c->p.rings.sq_entries &&
+		       cqe_pop(part->c, &cqe)) {
+			CHECK_EQ(cqe.type, WEIR_CQE_MSG);
+			work_on(part, &cqe, &dice);
+		}
+		publish(part->c);
+		k_enter(part, true);
+		sleep_until(&part->lock, &part->wait, has_completion, part);
+	}
+	return NULL;
+}
+
+static void pause_for(u32 us)
+{
+	struct timespec ts = { .tv_nsec = us * 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void *keep_entering(void *arg)
+{
+	struct part *part = arg;
+
+	while (!READ_ONCE(all_done)) {
+		k_enter(part, false);
+		pause_for(50);
+	}
+	return NULL;
+}
+
+/* The channel's timer, and a look at loads. */
+static void *tick(void *arg)
+{
+	struct weir_wake news;
+
+	(void)arg;
+	while (!READ_ONCE(all_done)) {
+		k_lock(&news);
+		weir_engine_tick(&w.e, now());
+		weir_engine_loads(&w.e, MS, now());
+		k_unlock(&news);
+		pause_for(500);
+	}
+	return NULL;
+}
+
+static void leave(struct part *part)
+{
+	WRITE_ONCE(part->leave, true);
+	pthread_mutex_lock(&part->lock);
+	pthread_cond_broadcast(&part->wait);
+	pthread_mutex_unlock(&part->lock);
+	pthread_mutex_lock(&room_lock);
+	pthread_cond_broadcast(&room_wait);
+	pthread_mutex_unlock(&room_lock);
+	pthread_join(part->user, NULL);
+}
+
+/* ---- the test ---- */
+
+static void join(struct part *part, u32 role, u32 blocks)
+{
+	pthread_mutex_init(&part->lock, NULL);
+	pthread_cond_init(&part->wait, NULL);
+	part->c = client_new(&w, role, 64, 64, 32);
+	while (blocks--)
+		client_grant(part->c, 2);
+	if (part == &workers[WORKERS - 2])
+		client_stop(part->c, true);
+}
+
+static void run_threads(struct part *part, void *(*run)(void *))
+{
+	CHECK_EQ(pthread_create(&part->user, NULL, run, part), 0);
+	CHECK_EQ(pthread_create(&part->entering, NULL, keep_entering, part), 0);
+}
+
+/* Waits, by looking: nobody else needs to know. */
+static void wait_acked(u64 n)
+{
+	u64 acked;
+	u32 i;
+
+	for (i = 0; i < PATIENCE * 1000; i++) {
+		spin_lock(&w.e.lock);
+		acked = w.e.c.acked;
+		spin_unlock(&w.e.lock);
+		if (acked >= n)
+			return;
+		pause_for(1000);
+	}
+	unit_fail(__FILE__, __LINE__, "%llu messages acked, and no more",
+		  (unsigned long long)acked);
+}
+
+static void check_result(u32 each)
+{
+	u64 sum = 0;
+	u32 i, k;
+
+	for (i = 0; i < PRODUCERS - 1; i++)
+		for (k = 0; k < each; k++)
+			CHECK(times_acked[i][k]);
+	for (i = 0; i < WORKERS; i++)
+		sum += workers[i].c->p.acked;
+	CHECK_EQ(w.e.c.acked, w.e.c.accepted);
+	CHECK_EQ(w.e.c.acked, sum);
+	CHECK_EQ(w.e.c.stale, 0);
+	CHECK_EQ(w.e.c.ring_errors, 0);
+	CHECK_EQ(w.e.c.deaths, 2);
+	CHECK(weir_engine_empty(&w.e));
+}
+
+TEST(nothing_is_lost_when_all_happens_at_once)
+{
+	struct weir_config cfg = world_config;
+	u32 i, each = unit_rounds(30000);
+	struct weir_wake news;
+	pthread_t ticker;
+
+	cfg.messages = 30;
+	cfg.batch = 8;
+	cfg.inflight = 0;
+	cfg.backoff_min = 1;
+	cfg.backoff_max = 1;
+	cfg.max_attempts = 60000;
+	cfg.redeliver_max = 60000;
+	world_init(&w, &cfg);
+	for (i = 0; i < PRODUCERS; i++) {
+		join(&producers[i], WEIR_ROLE_SEND, 3);
+		producers[i].to_send = each;
+	}
+	for (i = 0; i < WORKERS; i++)
+		join(&workers[i], WEIR_ROLE_WORK, 0);
+	window = calloc(w.next_slot[0], SLOT_BYTES);
+	CHECK(window);
+	CHECK_EQ(pthread_create(&ticker, NULL, tick, NULL), 0);
+	for (i = 0; i < PRODUCERS; i++)
+		run_threads(&producers[i], produce);
+	for (i = 0; i < WORKERS; i++)
+		run_threads(&workers[i], work);
+
+	wait_acked(each / 4);
+	leave(&workers[WORKERS - 1]);
+	k_end(&workers[WORKERS - 1]);
+	wait_acked(each / 2);
+	k_lock(&news);
+	weir_engine_stop(&w.e, &workers[WORKERS - 2].c->p, false);
+	k_unlock(&news);
+	leave(&producers[PRODUCERS - 1]);
+	k_end(&producers[PRODUCERS - 1]);
+
+	for (i = 0; i < PRODUCERS - 1; i++)
+		pthread_join(producers[i].user, NULL);
+	spin_lock(&w.e.lock);
+	i = w.e.c.accepted;
+	spin_unlock(&w.e.lock);
+	wait_acked(i);
+	for (i = 0; i < WORKERS - 1; i++)
+		leave(&workers[i]);
+	WRITE_ONCE(all_done, true);
+	for (i = 0; i < PRODUCERS; i++)
+		pthread_join(producers[i].entering, NULL);
+	for (i = 0; i < WORKERS; i++)
+		pthread_join(workers[i].entering, NULL);
+	pthread_join(ticker, NULL);
+	check_result(each);
+	w.now = now();
+	world_exit(&w);
+	free(window);
+}
