@@ -2,6 +2,7 @@
 /* Why the kernel refused: its sentence, the attribute, and what to do. */
 #include "fault.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,13 +79,13 @@ static int module_refused(void)
 		      "the weir module is not loaded: %s", how_to_load());
 }
 
-/* "memory max 64K ..." speaks of memory-max well enough. */
-static bool mentions(const char *text, const char *name)
+/*
+ * The module's own sentences, in small letters, say what they are about. Those of
+ * netlink's policy checks, which come before it, do not.
+ */
+static bool is_general(const char *text)
 {
-	char word[32];
-
-	snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, "-"), name);
-	return strstr(text, word);
+	return isupper((unsigned char)*text) || !strncmp(text, "integer ", 8);
 }
 
 int netlink_refused_with(const char *remedy)
@@ -98,8 +99,8 @@ int netlink_refused_with(const char *remedy)
 		return report(STATUS_MODULE, fault.error, NULL,
 			      "the weir module does not know this command (EOPNOTSUPP); it is older than this weirctl");
 	if (!text[0])
-		text = fault.missing ? "is missing" : strerror(fault.error);
-	if (name && !mentions(text, name))
+		text = fault.missing ? "It is missing" : strerror(fault.error);
+	if (name && is_general(text))
 		snprintf(prefix, sizeof(prefix), "%s: ", name);
 	return report(STATUS_REFUSED, fault.error, name, "kernel: %s%s (%s%s)%s",
 		      prefix, text, report_errno(fault.error),

@@ -105,7 +105,7 @@ static int read_filter(struct args *a, struct nl_msg *msg)
 	return i == WORD_END ? 0 : STATUS_USAGE;
 }
 
-/* There may be millions, and they move: printed as they come. */
+/* There may be millions, and they move. */
 static int message_show(struct args *a)
 {
 	static const char *const headings[] = {
@@ -127,7 +127,8 @@ static int message_show(struct args *a)
 		json_array_begin(NULL);
 	else
 		table_begin(headings);
-	error = netlink_stream(msg, ctl.json ? put_json : put_row, NULL);
+	error = netlink_stream(msg, WEIR_A_MESSAGE_ID, ctl.json ? put_json : put_row,
+			       NULL);
 	if (error)
 		return lookup_refused(name, error);
 	if (ctl.json)

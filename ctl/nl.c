@@ -24,6 +24,7 @@
 
 #define RECEIVE_SIZE (128 * 1024)
 #define DUMP_TRIES 20
+#define STREAM_MAX 100000
 
 static struct {
 	struct nl_sock *sock;
@@ -36,8 +37,9 @@ static struct {
 /* One exchange. */
 struct exchange {
 	struct nl_msg *request;
-	netlink_fn stream;
+	netlink_fn fn;
 	void *arg;
+	int order;		/* of a stream: the attribute to sort by, else 0 */
 	struct nl_msg **replies;
 	size_t count, room;
 	bool done;
@@ -191,16 +193,44 @@ void netlink_each(int attr, void (*fn)(struct nlattr *attr, void *arg), void *ar
 			fn(at, arg);
 }
 
+static void drop_replies(struct exchange *x)
+{
+	while (x->count)
+		nlmsg_free(x->replies[--x->count]);
+}
+
+static struct nlattr *find(struct nl_msg *msg, int attr)
+{
+	return nlmsg_find_attr(nlmsg_hdr(msg), GENL_HDRLEN, attr);
+}
+
+static int by_order(const void *a, const void *b, void *arg)
+{
+	const struct exchange *x = arg;
+	uint64_t left, right;
+
+	left = netlink_number(find(*(struct nl_msg *const *)a, x->order));
+	right = netlink_number(find(*(struct nl_msg *const *)b, x->order));
+	return left < right ? -1 : left > right;
+}
+
+static void show_replies(struct exchange *x)
+{
+	if (x->order && x->count)
+		qsort_r(x->replies, x->count, sizeof(*x->replies), by_order, x);
+	for (size_t i = 0; i < x->count; i++)
+		show(nlmsg_hdr(x->replies[i]), x->fn, x->arg);
+	drop_replies(x);
+}
+
 static int on_valid(struct nl_msg *msg, void *arg)
 {
 	struct exchange *x = arg;
 
 	if (ctl.debug)
 		nl_msg_dump(msg, stderr);
-	if (x->stream) {
-		show(nlmsg_hdr(msg), x->stream, x->arg);
-		return NL_OK;
-	}
+	if (x->order && x->count == STREAM_MAX)
+		show_replies(x);
 	if (x->count == x->room) {
 		x->room = x->room ? 2 * x->room : 16;
 		x->replies = need(realloc(x->replies,
@@ -218,12 +248,6 @@ static int on_interrupted(struct nl_msg *msg, void *arg)
 	(void)msg;
 	x->interrupted = true;
 	return NL_OK;
-}
-
-static void drop_replies(struct exchange *x)
-{
-	while (x->count)
-		nlmsg_free(x->replies[--x->count]);
 }
 
 static struct nl_cb *callbacks(struct exchange *x)
@@ -260,15 +284,10 @@ static int exchange_once(struct exchange *x, struct nl_cb *cb)
 	return -fault.error;
 }
 
-/*
- * The callbacks run when all has arrived, so that they may use the socket.
- * With @stream they run at once, and may not.
- */
-static int exchange(struct nl_msg *msg, netlink_fn fn, void *arg, bool stream)
+/* The callbacks run when all has arrived, so that they may use the socket. */
+static int exchange(struct nl_msg *msg, int order, netlink_fn fn, void *arg)
 {
-	struct exchange x = {
-		.request = msg, .stream = stream ? fn : NULL, .arg = arg
-	};
+	struct exchange x = { .request = msg, .order = order, .fn = fn, .arg = arg };
 	struct nl_cb *cb = callbacks(&x);
 	int error, tries = DUMP_TRIES;
 
@@ -276,9 +295,9 @@ static int exchange(struct nl_msg *msg, netlink_fn fn, void *arg, bool stream)
 	do {
 		drop_replies(&x);
 		error = exchange_once(&x, cb);
-	} while (!error && x.interrupted && !stream && --tries);
-	for (size_t i = 0; !error && i < x.count; i++)
-		show(nlmsg_hdr(x.replies[i]), fn, arg);
+	} while (!error && x.interrupted && !order && --tries);
+	if (!error)
+		show_replies(&x);
 	drop_replies(&x);
 	free(x.replies);
 	nl_cb_put(cb);
@@ -341,7 +360,7 @@ static int open_family(void)
 	if (netlink.sock) {
 		msg = request_to(GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
 		netlink_put_string(msg, CTRL_ATTR_FAMILY_NAME, WEIR_FAMILY_NAME);
-		exchange(msg, read_family, &version, false);
+		exchange(msg, 0, read_family, &version);
 	}
 	memset(&fault, 0, sizeof(fault));
 	if (!netlink.family) {
@@ -359,7 +378,7 @@ int netlink_check_module(void)
 	return open_family() ? netlink_refused() : STATUS_DONE;
 }
 
-static int ask(struct nl_msg *msg, netlink_fn fn, void *arg, int flags, bool stream)
+static int ask(struct nl_msg *msg, int flags, int order, netlink_fn fn, void *arg)
 {
 	int error = open_family();
 
@@ -369,22 +388,22 @@ static int ask(struct nl_msg *msg, netlink_fn fn, void *arg, int flags, bool str
 	}
 	nlmsg_hdr(msg)->nlmsg_type = netlink.family;
 	nlmsg_hdr(msg)->nlmsg_flags |= flags;
-	return exchange(msg, fn, arg, stream);
+	return exchange(msg, order, fn, arg);
 }
 
 int netlink_call(struct nl_msg *msg, netlink_fn fn, void *arg)
 {
-	return ask(msg, fn, arg, 0, false);
+	return ask(msg, 0, 0, fn, arg);
 }
 
 int netlink_dump(struct nl_msg *msg, netlink_fn fn, void *arg)
 {
-	return ask(msg, fn, arg, NLM_F_DUMP, false);
+	return ask(msg, NLM_F_DUMP, 0, fn, arg);
 }
 
-int netlink_stream(struct nl_msg *msg, netlink_fn fn, void *arg)
+int netlink_stream(struct nl_msg *msg, int attr, netlink_fn fn, void *arg)
 {
-	return ask(msg, fn, arg, NLM_F_DUMP, true);
+	return ask(msg, NLM_F_DUMP, attr, fn, arg);
 }
 
 /* ---- events -------------------------------------------------------------- */

@@ -28,11 +28,12 @@ void netlink_put_flag(struct nl_msg *msg, int attr);
  * Each takes the request over and returns 0 or a negative errno, of which
  * netlink_refused() knows the rest.
  * netlink_dump: all objects as of one moment, however often it takes.
- * netlink_stream: one after the other as they come, for what is too many.
+ * netlink_stream: for what may be too many to be held: in the order of a number,
+ * @attr, within each hundred thousand; the callback cannot ask further.
  */
 int netlink_call(struct nl_msg *msg, netlink_fn fn, void *arg);
 int netlink_dump(struct nl_msg *msg, netlink_fn fn, void *arg);
-int netlink_stream(struct nl_msg *msg, netlink_fn fn, void *arg);
+int netlink_stream(struct nl_msg *msg, int attr, netlink_fn fn, void *arg);
 
 /* Reports the last refusal in the kernel's words; returns the exit status. */
 int netlink_refused(void);

@@ -246,6 +246,7 @@ static void loads(struct work_struct *work)
 	struct weir_channel *ch = container_of(to_delayed_work(work),
 					       struct weir_channel, loads);
 	u64 now = ktime_get_ns();
+	bool traffic = READ_ONCE(ch->eng.traffic);
 	struct weir_change c;
 
 	if (now <= ch->loads_at)
@@ -255,6 +256,10 @@ static void loads(struct work_struct *work)
 	weir_engine_loads(&ch->eng, now - ch->loads_at, now);
 	ch->loads_at = now;
 	weir_channel_unlock(&c);
+	/* Once more after the last message, so that no load is left standing. */
+	if (traffic && !READ_ONCE(ch->eng.closed))
+		queue_delayed_work(wq, &ch->loads,
+				   msecs_to_jiffies(ch->eng.cfg.load_interval));
 }
 
 /**

@@ -432,9 +432,9 @@ static void describe(struct weir_attach *a, const struct weir_client *c)
 	a->len_window = WEIR_WINDOW_SIZE;
 	a->buf_unit = WEIR_BUF_UNIT;
 	a->nr_class = WEIR_NR_CLASSES;
-	for (i = 0; i < WEIR_NR_CLASSES; i++) {
-		a->class_size[i] = weir_class_size(i);
-		a->block_size[i] = weir_block_size(i);
+	for (i = 0; i < ARRAY_SIZE(a->class_size); i++) {
+		a->class_size[i] = i < WEIR_NR_CLASSES ? weir_class_size(i) : 0;
+		a->block_size[i] = i < WEIR_NR_CLASSES ? weir_block_size(i) : 0;
 	}
 	a->message_max = c->ch->eng.cfg.message_max;
 	a->overflow = c->ch->eng.cfg.overflow;

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/sched.h>
 
 #define WEIR_FS_MAGIC	0x77656972	/* "weir" */
 
@@ -38,11 +39,21 @@ int weir_fs_init(void)
 }
 
 /**
- * weir_fs_exit - unmount it; all inodes and files are gone
+ * weir_fs_exit - unmount it; all inodes and files have been released
+ *
+ * The last steps of a file's release come after it has let go of the module,
+ * and the very last takes the superblock down, through @type. So we keep the
+ * superblock until we are the only ones who do.
  */
 void weir_fs_exit(void)
 {
+	struct super_block *sb = mnt->mnt_sb;
+
+	atomic_inc(&sb->s_active);
 	kern_unmount(mnt);
+	while (atomic_read(&sb->s_active) > 1)
+		schedule_timeout_uninterruptible(1);
+	deactivate_super(sb);
 }
 
 /**

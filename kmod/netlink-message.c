@@ -166,6 +166,7 @@ static struct weir_msg *next_entry(const struct weir_map *map, struct place *at)
 {
 	struct weir_block *b;
 	struct weir_msg *msgs;
+	u32 nr = 0;
 
 	for (; at->zone < WEIR_ZONES; at->zone++, at->slot = 0) {
 		for (; at->slot < weir_zone_slots(at->zone);
@@ -175,8 +176,8 @@ static struct weir_msg *next_entry(const struct weir_map *map, struct place *at)
 				continue;
 			}
 			b = weir_map_slot(map, at->zone, at->slot);
-			msgs = b ? READ_ONCE(b->msgs) : NULL;
-			for (; msgs && at->buf < b->nr; at->buf++)
+			msgs = b ? weir_block_entries(b, &nr) : NULL;
+			for (; msgs && at->buf < nr; at->buf++)
 				if (public_state(READ_ONCE(msgs[at->buf].state)))
 					return &msgs[at->buf];
 		}

@@ -192,17 +192,22 @@ static struct weir_pool_block *take(struct weir_pool *pool, u32 zone)
 
 static int cut(struct weir_pool *pool, struct weir_pool_block *pb, u32 cls)
 {
+	u32 nr = weir_block_bufs(cls), i;
 	struct weir_block *b = &pb->b;
-	u32 i;
+	struct weir_msg *msgs;
 
-	b->cls = cls;
-	b->nr = weir_block_bufs(cls);
-	b->busy = 0;
-	b->msgs = kvcalloc(b->nr, sizeof(*b->msgs), GFP_KERNEL_ACCOUNT);
-	if (!b->msgs)
+	msgs = kvcalloc(nr, sizeof(*msgs), GFP_KERNEL_ACCOUNT);
+	if (!msgs)
 		return -ENOMEM;
-	for (i = 0; i < b->nr; i++)
-		b->msgs[i].blk = b;
+	for (i = 0; i < nr; i++)
+		msgs[i].blk = b;
+	b->cls = cls;
+	b->busy = 0;
+	/* Old entries, gone since weir_pool_put(), do not go with this number. */
+	smp_wmb();	/* pairs with weir_block_entries() */
+	WRITE_ONCE(b->nr, nr);
+	/* Pairs with weir_block_entries(). */
+	smp_store_release(&b->msgs, msgs);
 	return 0;
 }
 
@@ -319,7 +324,7 @@ void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 	mutex_unlock(&pool->lock);
 	revoke(pool, pb);
 	clean = scrub(pb);
-	pb->b.msgs = NULL;
+	WRITE_ONCE(pb->b.msgs, NULL);
 	kvfree_rcu_mightsleep(msgs);
 
 	mutex_lock(&pool->lock);

@@ -86,6 +86,7 @@ void weir_engine_wake_peer(struct weir_engine *e, struct weir_peer *p)
 	 * acquire pairs with that store's release: @wake_next is free.
 	 */
 	smp_mb();
+	/* Pairs with that store, see above. */
 	if (smp_load_acquire(&p->waking))
 		return;
 	WRITE_ONCE(p->waking, true);

@@ -104,6 +104,24 @@ struct weir_block {
 };
 
 /**
+ * weir_block_entries - the ledger entries of a block that may be changing hands
+ * @b: found in a map
+ * @nr: out: their number
+ *
+ * Return: the entries, valid to the end of the RCU read section; or NULL.
+ */
+static inline struct weir_msg *weir_block_entries(const struct weir_block *b,
+						  u32 *nr)
+{
+	/* Both pair with the stores of whoever cuts the block. */
+	struct weir_msg *msgs = smp_load_acquire(&b->msgs);
+
+	*nr = READ_ONCE(b->nr);
+	smp_rmb();
+	return READ_ONCE(b->msgs) == msgs ? msgs : NULL;
+}
+
+/**
  * struct weir_map - finds a block by its place in the window
  * @leaf: for each zone, tables of WEIR_LEAF_SIZE blocks. Written by the pool
  *	under its mutex, read under RCU or any spinlock.

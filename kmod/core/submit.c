@@ -247,6 +247,7 @@ static void unstage(struct weir_stage *st, u32 from, u32 to)
 {
 	for (; from < to; from++)
 		if (st[from].msg)
+			/* Pairs with the acquire load in stage_send(). */
 			smp_store_release(&st[from].msg->state, WEIR_MSG_USER);
 }
 

@@ -163,12 +163,26 @@ bool kid_fork(struct kid *k)
 		return false;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	/* 0: it is the first in a process namespace of its own. */
+	if (getppid() != parent && getppid())
 		_exit(1);
 	close(down[1]);
 	close(up[0]);
 	k->in = down[0];
 	k->out = up[1];
+	return true;
+}
+
+/**
+ * kid_fork_nobody - kid_fork() for a child that is an unprivileged user
+ */
+bool kid_fork_nobody(struct kid *k)
+{
+	if (!kid_fork(k))
+		return false;
+	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY, NOBODY, NOBODY))
+		_exit(1);
 	return true;
 }
 
@@ -269,15 +283,6 @@ char kid_state(pid_t pid)
 bool kid_sleeps(pid_t pid)
 {
 	return kid_state(pid) == 'S';
-}
-
-/* For good: the process has no rights of root's any more. */
-int become_nobody(void)
-{
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-	    setresuid(NOBODY, NOBODY, NOBODY))
-		return -errno;
-	return 0;
 }
 
 static __thread sigjmp_buf touched;

@@ -76,6 +76,8 @@ void breathe(void);
 
 /* ---- children ---- */
 
+#define NOBODY	65534	/* user and group without rights */
+
 /**
  * struct kid - a child process and a pipe each way
  * @pid: 0 in the child itself.
@@ -86,6 +88,7 @@ struct kid {
 };
 
 bool kid_fork(struct kid *k);
+bool kid_fork_nobody(struct kid *k);
 void kid_say(struct kid *k, char word);
 int kid_hear(struct kid *k);
 void kid_hold(struct kid *k) __attribute__((noreturn));
@@ -95,9 +98,6 @@ void kid_drop(struct kid *k);
 bool kid_ended(struct kid *k);
 bool kid_sleeps(pid_t pid);
 char kid_state(pid_t pid);
-int become_nobody(void);
-
-#define NOBODY	65534
 
 /* ---- memory ---- */
 

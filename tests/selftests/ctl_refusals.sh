@@ -41,7 +41,7 @@ refused 1 "channel add x: kernel: memory-min 2097152 contradicts memory-max 1048
 	weirctl channel add x memory 2M..1M
 refused 1 "channel add x: kernel: backoff-min 2000 contradicts backoff-max 1000 ($nothing)" \
 	weirctl channel add x backoff 2s..1s
-refused 1 "channel add x: kernel: memory-max 262144 cannot hold a message of 1048576; it needs 2097152 ($nothing)" \
+refused 1 "channel add x: kernel: memory-max 262144 cannot hold a message of 1048576; it needs 1048576 ($nothing)" \
 	weirctl channel add x memory 64K..256K
 refused 1 "channel add x: kernel: priorities 2 is not supported, only 1 (EOPNOTSUPP, nothing changed)" \
 	weirctl channel add x priorities 2

@@ -460,8 +460,7 @@ TEST_F(device, the_mode_decides_who_may_open)
 							     cases[i].perm))));
 		ASSERT_EQ(0, stat(path, &st));
 		EXPECT_EQ(S_IFCHR | cases[i].perm, st.st_mode);
-		if (kid_fork(&k)) {
-			EXPECT_EQ(0, become_nobody());
+		if (kid_fork_nobody(&k)) {
 			EXPECT_EQ(cases[i].bits, openable(self->name));
 			_exit(0);
 		}
@@ -490,8 +489,7 @@ TEST_F(device, owner_and_group_are_as_set)
 	EXPECT_EQ(NOBODY, CHAN(self->name, UID));
 	EXPECT_EQ(1234, CHAN(self->name, GID));
 	EXPECT_EQ(0600, CHAN(self->name, PERM));
-	if (kid_fork(&k)) {
-		EXPECT_EQ(0, become_nobody());
+	if (kid_fork_nobody(&k)) {
 		EXPECT_EQ(3, openable(self->name));
 		_exit(0);
 	}

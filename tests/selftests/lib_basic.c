@@ -950,6 +950,23 @@ TEST_F(tight, own_limit_holds)
 	weir_close(s);
 }
 
+/* The channel has memory, but not for this handle: it sleeps all the same. */
+TEST_F(tight, own_limit_is_waited_for)
+{
+	struct weir_opts o = { .size = sizeof(o), .block_max = 1 << 16,
+		.flags = WEIR_OPEN_SEND };
+	struct signaller sig;
+	struct weir *s;
+	void *buf;
+
+	ASSERT_EQ(0, weir_open(&s, self->name, &o));
+	ASSERT_EQ(0, weir_loan(s, 1 << 16, &buf));
+	signal_me(&sig);
+	EXPECT_EQ(-EINTR, weir_send(s, "x", 1, NULL));
+	pthread_join(sig.thread, NULL);
+	weir_close(s);
+}
+
 /* All memory is in big buffers, one of which is free. */
 TEST_F(tight, small_message_takes_a_large_buffer)
 {

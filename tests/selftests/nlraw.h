@@ -39,6 +39,7 @@ struct nl_attr {
 #define A_RAW(t, p, n)	{ NL_RAW, (t), (n), (p) }
 #define A_END		{ NL_END, 0, 0, NULL }
 #define ATTRS(...)	((const struct nl_attr[]){ __VA_ARGS__, A_END })
+#define NO_ATTRS	((const struct nl_attr[]){ A_END })
 
 /* One object of an answer: its attributes as they came. */
 struct nl_obj {

@@ -557,6 +557,7 @@ TEST(kernel_reader_gives_back_counted_or_not)
 	world_unlock(&f.w);
 	CHECK_EQ(m->state, WEIR_MSG_READY);
 	CHECK_EQ(m->attempts, 0);
+	CHECK_EQ(m->deliveries, 0);	/* as if it had not been */
 	CHECK_EQ(f.w.e.c.taken, 1);
 	client_stop(r, false);
 	CHECK(m->holder == &r->p);

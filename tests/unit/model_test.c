@@ -122,13 +122,12 @@ static void compare_list(struct list_head *list, struct model_msg **line,
 
 static void compare_counters(void)
 {
-#define X(field, attr, help)						\
-	if (strcmp(#field, "batches") && strcmp(#field, "ring_errors"))	\
-		CHECK_EQ(w.e.c.field, m->c.field);
+	/* In how many batches it went is for the engine to choose. */
+	m->c.batches = w.e.c.batches;
+	CHECK_LE(w.e.c.batches, w.e.c.delivered);
+#define X(field, attr, help) CHECK_EQ(w.e.c.field, m->c.field);
 	WEIR_COUNTERS(X)
 #undef X
-	CHECK_EQ(w.e.c.ring_errors, 0);
-	CHECK_LE(w.e.c.batches, w.e.c.delivered);
 }
 
 static void compare_peers(void)
@@ -784,7 +783,7 @@ static void run(u64 seed)
 
 TEST(engine_and_model_agree_under_random_use)
 {
-	u32 i, seeds = unit_rounds(200);
+	u32 i, seeds = unit_rounds(400);
 
 	m = malloc(sizeof(*m));
 	b = malloc(sizeof(*b));

@@ -77,25 +77,30 @@ static inline u64 div64_u64(u64 n, u64 by)
 #undef READ_ONCE
 #undef WRITE_ONCE
 #undef smp_mb
-#undef smp_rmb
-#undef smp_wmb
 #undef smp_load_acquire
 #undef smp_store_release
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+/* As the kernel defines it. */
 #define smp_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
+/* As the kernel defines it. */
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+/* As the kernel defines it. */
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+/* As the kernel defines it. */
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
+/* As the kernel defines it. */
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 
 /* ---- locks ---- */
 
-typedef struct {
+struct port_user_lock {
 	pthread_mutex_t mutex;
 	const void *owner;
-} spinlock_t;
+};
+
+#define spinlock_t	struct port_user_lock
 
 /* What identifies this thread: an address that is its own. */
 static inline const void *port_user_self(void)

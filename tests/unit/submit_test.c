@@ -458,6 +458,7 @@ TEST(full_channel_leaves_the_entry_in_the_ring)
 	CHECK_EQ(f.w.e.c.refused, 0);
 	CHECK(f.w.wake.events);
 	cqe_none(f.p);
+	f.w.wake.room = false;
 	CHECK_EQ(enter(f.p), 0);
 	CHECK_EQ(f.w.e.c.accepted, 3);
 	CHECK(!f.w.wake.room);
@@ -584,10 +585,23 @@ TEST(blocked_senders_look_again_when_attributes_change)
 	sqe_send(f.p, 1);
 	sqe_send(f.p, 1);
 	CHECK_EQ(enter(f.p), 1);
+	f.w.wake.room = false;
+	CHECK_EQ(enter(f.p), 0);
+	CHECK(!f.w.wake.room);
 	world_state(&f.w, WEIR_CHANNEL_STATE_DRAINING);
 	CHECK(f.w.wake.room);
 	CHECK_EQ(enter(f.p), 1);
 	CHECK_EQ(result_get(f.p), -ESHUTDOWN);
+	world_state(&f.w, WEIR_CHANNEL_STATE_RUNNING);
+	sqe_send(f.p, 1);
+	f.w.wake.room = false;
+	CHECK_EQ(enter(f.p), 0);
+	CHECK(!f.w.wake.room);
+	cfg.overflow = WEIR_OVERFLOW_ERROR;
+	world_configure(&f.w, &cfg);
+	CHECK(f.w.wake.room);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
 	world_exit(&f.w);
 }
 

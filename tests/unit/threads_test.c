@@ -73,8 +73,9 @@ static void wake(struct weir_wake *wake)
 	for (p = wake->peers; p; p = next) {
 		next = p->wake_next;
 		part = part_of(p);
-		/* wake_next is free from here on */
+		/* Pairs with weir_engine_wake_peer(): wake_next is free. */
 		smp_store_release(&p->waking, false);
+		/* Pairs with it as well: the change was made before this. */
 		smp_mb();
 		pthread_mutex_lock(&part->lock);
 		pthread_cond_broadcast(&part->wait);
@@ -170,8 +171,7 @@ static u32 send_some(struct part *part, u32 sent)
 	u32 n = 0;
 
 	while (c->nr_free && sent + n < part->to_send && n < 20 &&
-	       c->tail - smp_load_acquire(&c->ring.ksq_head) <
-	       c->p.rings.sq_entries) {
+	       sq_space(c)) {
 		s = sqe_send(c, sizeof(struct payload));
 		fill(s->addr, part - producers, sent + n);
 		n++;
@@ -192,7 +192,7 @@ static void *produce(void *arg)
 		k_enter(part, false);
 		while (cqe_pop(c, &cqe))
 			CHECK_EQ(cqe.type, WEIR_CQE_RETURN);
-		if (c->tail != smp_load_acquire(&c->ring.ksq_head))
+		if (sq_space(c) < c->p.rings.sq_entries)
 			sleep_until(&room_lock, &room_wait, has_room, part);
 		else if (c->nr_free == c->max_free && sent == part->to_send)
 			break;
@@ -231,9 +231,7 @@ static void *work(void *arg)
 	struct weir_cqe cqe;
 
 	while (!READ_ONCE(part->leave)) {
-		while (part->c->tail - smp_load_acquire(&part->c->ring.ksq_head)
-		       < part->c->p.rings.sq_entries &&
-		       cqe_pop(part->c, &cqe)) {
+		while (sq_space(part->c) && cqe_pop(part->c, &cqe)) {
 			CHECK_EQ(cqe.type, WEIR_CQE_MSG);
 			work_on(part, &cqe, &dice);
 		}
@@ -296,7 +294,8 @@ static void join(struct part *part, u32 role, u32 blocks)
 {
 	pthread_mutex_init(&part->lock, NULL);
 	pthread_cond_init(&part->wait, NULL);
-	part->c = client_new(&w, role, 64, 64, 32);
+	/* A small ring for returns: nothing but its head orders its reuse. */
+	part->c = client_new(&w, role, 64, role == WEIR_ROLE_SEND ? 2 : 64, 32);
 	while (blocks--)
 		client_grant(part->c, 2);
 	if (part == &workers[WORKERS - 2])
@@ -348,7 +347,7 @@ static void check_result(u32 each)
 TEST(nothing_is_lost_when_all_happens_at_once)
 {
 	struct weir_config cfg = world_config;
-	u32 i, each = unit_rounds(30000);
+	u32 i, each = unit_rounds(60000);
 	struct weir_wake news;
 	pthread_t ticker;
 

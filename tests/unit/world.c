@@ -60,7 +60,7 @@ static void wake_peers(struct weir_peer *p)
 
 	for (; p; p = next) {
 		next = p->wake_next;
-		smp_store_release(&p->waking, false);
+		WRITE_ONCE(p->waking, false);
 		container_of(p, struct client, p)->nr_woken++;
 	}
 }
@@ -506,12 +506,19 @@ void world_exit(struct world *w)
 
 /* ---- user side: submission ---- */
 
+u32 sq_space(struct client *c)
+{
+	/* Pairs with the kernel's release store in weir_ring_consume(). */
+	u32 head = smp_load_acquire(&c->ring.ksq_head);
+
+	return c->p.rings.sq_entries - (c->tail - head);
+}
+
 struct weir_sqe *sqe_next(struct client *c, u8 op)
 {
 	struct weir_sqe *s = &c->sqes[c->tail & (c->p.rings.sq_entries - 1)];
 
-	CHECK_LT(c->tail - smp_load_acquire(&c->ring.ksq_head),
-		 c->p.rings.sq_entries);
+	CHECK(sq_space(c));
 	c->tail++;
 	memset(s, 0, sizeof(*s));
 	s->op = op;
@@ -520,6 +527,7 @@ struct weir_sqe *sqe_next(struct client *c, u8 op)
 
 void publish(struct client *c)
 {
+	/* Pairs with the kernel's acquire load in weir_ring_pending(). */
 	smp_store_release(&c->ring.usq_tail, c->tail);
 }
 
@@ -606,6 +614,7 @@ void answer(struct client *c, u8 op, u32 token)
 
 u32 unread(struct client *c)
 {
+	/* Pairs with the kernel's release store in weir_ring_publish(). */
 	return smp_load_acquire(&c->ring.kcq_tail) - c->head;
 }
 
@@ -616,6 +625,7 @@ bool cqe_pop(struct client *c, struct weir_cqe *cqe)
 	if (!unread(c))
 		return false;
 	*cqe = c->cqes[c->head & (c->p.rings.cq_entries - 1)];
+	/* Pairs with the kernel's acquire load in weir_ring_unread(). */
 	smp_store_release(&c->ring.ucq_head, ++c->head);
 	for (i = 0; cqe->type == WEIR_CQE_RETURN && i < cqe->nr; i++) {
 		CHECK_LT(c->nr_free, c->max_free);

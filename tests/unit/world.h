@@ -89,7 +89,8 @@ struct weir_block *client_grant(struct client *c, u32 cls);
 int client_giveback(struct client *c, struct weir_block *b);
 void client_stop(struct client *c, bool stop);
 
-/* User side: submission. */
+/* User side: submission. sq_space() is how many entries may be written. */
+u32 sq_space(struct client *c);
 struct weir_sqe *sqe_next(struct client *c, u8 op);
 void publish(struct client *c);
 int enter(struct client *c);
