@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* work: a command for each message, several at once. */
+/*
+ * work: a command for each message, several at once. Each of those is a worker of
+ * its own to the kernel, that holds one message: nothing waits behind a busy one.
+ */
 #include "work.h"
 
 #include <errno.h>
@@ -22,27 +25,32 @@
 #include "report.h"
 
 #define JOBS_MAX 1024
-#define CQ_DEFAULT 512
+#define RING 16
 #define RELEASE_MS 1000
 #define KILL_AFTER 5000000000ULL	/* from the polite signal to the other */
 
 /* What a command's exit status says; see sysexits.h. */
 enum { EXIT_RELEASE = 75, EXIT_REJECT = 65 };
 
+/* A worker, and the command that works on what it holds. */
+struct slot {
+	struct weir *w;		/* NULL: no more */
+	struct job job;
+};
+
 struct work {
-	struct weir *w;
 	const char *channel;
 	char **command;
 	unsigned int jobs;
 	uint64_t timeout;	/* of one job, in ns; 0: none */
 	int release_ms;
-	struct job *job;
+	struct slot *slot;
 	struct pollfd *poll;
 	unsigned int running;
 	unsigned int signals;	/* that asked us to end */
 	int signal;		/* the last of them */
 	int signal_fd;
-	int error;		/* -errno that ended the handle */
+	int error;		/* -errno: a worker was ended by others */
 	uint64_t acked, released, rejected, failed;
 };
 
@@ -74,6 +82,11 @@ static bool stopping(const struct work *w)
 	return w->signals || w->error;
 }
 
+static unsigned long long id_of(const struct job *job)
+{
+	return job->msg.seq;
+}
+
 /* ---- the end of a job ---------------------------------------------------------- */
 
 static const char *describe(const struct job *job, int status, char *buf, size_t size)
@@ -88,65 +101,51 @@ static const char *describe(const struct job *job, int status, char *buf, size_t
 	return buf;
 }
 
-static int answer(struct work *w, struct job *job, int status)
+static int answer(struct work *w, struct slot *slot, int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	unsigned long long id = job->msg.seq;
+	struct job *job = &slot->job;
 	char text[128];
 
 	if (job->unwanted) {
 		w->released++;
-		return weir_release(w->w, &job->msg, 0);
+		return weir_release(slot->w, &job->msg, 0);
 	}
 	if (!code) {
 		w->acked++;
-		return weir_ack(w->w, &job->msg);
+		return weir_ack(slot->w, &job->msg);
 	}
 	if (code == EXIT_RELEASE && !job->late) {
 		w->released++;
-		return weir_release(w->w, &job->msg, w->release_ms);
+		return weir_release(slot->w, &job->msg, w->release_ms);
 	}
 	if (code == EXIT_REJECT && !job->late) {
 		w->rejected++;
-		note(w, "message %llu rejected", id);
-		return weir_reject(w->w, &job->msg, *job->last ? job->last : NULL);
+		note(w, "message %llu rejected", id_of(job));
+		return weir_reject(slot->w, &job->msg, *job->last ? job->last : NULL);
 	}
 	w->failed++;
-	note(w, "message %llu failed, attempt %u: %s: %s", id, job->msg.attempts,
-	     w->command[0], describe(job, status, text, sizeof(text)));
-	return weir_fail(w->w, &job->msg, 0);
+	note(w, "message %llu failed, attempt %u: %s: %s", id_of(job),
+	     job->msg.attempts, w->command[0],
+	     describe(job, status, text, sizeof(text)));
+	return weir_fail(slot->w, &job->msg, 0);
 }
 
-static void end_handle(struct work *w, int error);
-
-static void reap(struct work *w)
+static void close_slot(struct slot *slot)
 {
-	int status, error;
-
-	for (unsigned int i = 0; i < w->jobs; i++) {
-		struct job *job = &w->job[i];
-
-		if (!job->pid || !job_ended(job, &status))
-			continue;
-		if (!w->error) {
-			error = answer(w, job, status);
-			if (error)
-				end_handle(w, error);
-		}
-		job->pid = 0;
-		w->running--;
-	}
+	weir_close(slot->w);
+	slot->w = NULL;
 }
-
-/* ---- signals and time ------------------------------------------------------------ */
 
 static void signal_all(struct work *w, int signal)
 {
 	for (unsigned int i = 0; i < w->jobs; i++) {
-		if (!w->job[i].pid)
+		struct job *job = &w->slot[i].job;
+
+		if (!job->pid)
 			continue;
-		w->job[i].unwanted = true;
-		job_signal(&w->job[i], signal);
+		job->unwanted = true;
+		job_signal(job, signal);
 	}
 }
 
@@ -154,22 +153,54 @@ static void signal_all(struct work *w, int signal)
  * The channel is gone, or we were kicked: our messages are with others by now,
  * and must not be worked on twice at a time.
  */
-static void end_handle(struct work *w, int error)
+static void end_work(struct work *w, int error)
 {
+	if (w->error)
+		return;
 	w->error = error;
 	signal_all(w, SIGTERM);
 }
 
+static void finish(struct work *w, struct slot *slot, int status)
+{
+	int error = answer(w, slot, status);
+
+	if (!error)
+		error = weir_flush(slot->w, -1);
+	if (error == -ESTALE)
+		note(w, "message %llu was taken away meanwhile", id_of(&slot->job));
+	else if (error)
+		end_work(w, error);
+}
+
+static void reap(struct work *w)
+{
+	int status;
+
+	for (unsigned int i = 0; i < w->jobs; i++) {
+		struct slot *slot = &w->slot[i];
+
+		if (!slot->job.pid || !job_ended(&slot->job, &status))
+			continue;
+		if (!w->error)
+			finish(w, slot, status);
+		slot->job.pid = 0;
+		w->running--;
+		if (stopping(w))
+			close_slot(slot);
+	}
+}
+
+/* ---- signals and time ------------------------------------------------------------ */
+
 static void stop(struct work *w, int signal)
 {
-	int error;
-
 	w->signal = signal;
 	switch (++w->signals) {
-	case 1:		/* finish what runs, give back the rest */
-		do {
-			error = weir_drain(w->w);
-		} while (error == -EINTR || error == -EAGAIN);
+	case 1:		/* finish what runs; what the others have unseen goes back */
+		for (unsigned int i = 0; i < w->jobs; i++)
+			if (!w->slot[i].job.pid)
+				close_slot(&w->slot[i]);
 		break;
 	case 2:
 		signal_all(w, SIGTERM);
@@ -193,7 +224,7 @@ static void check_deadlines(struct work *w)
 	uint64_t t = now();
 
 	for (unsigned int i = 0; i < w->jobs; i++) {
-		struct job *job = &w->job[i];
+		struct job *job = &w->slot[i].job;
 
 		if (!job->pid || !job->deadline || t < job->deadline)
 			continue;
@@ -209,7 +240,7 @@ static int next_deadline(const struct work *w)
 	uint64_t first = 0, t;
 
 	for (unsigned int i = 0; i < w->jobs; i++) {
-		const struct job *job = &w->job[i];
+		const struct job *job = &w->slot[i].job;
 
 		if (job->pid && job->deadline && (!first || job->deadline < first))
 			first = job->deadline;
@@ -222,62 +253,65 @@ static int next_deadline(const struct work *w)
 
 /* ---- the beginning of a job ------------------------------------------------------- */
 
-static void start(struct work *w, const struct weir_msg *msg)
+static void start(struct work *w, struct slot *slot, const struct weir_msg *msg)
 {
-	struct job *job = w->job;
-	int error;
+	int error = job_start(&slot->job, w->channel, w->command, msg);
 
-	while (job->pid)
-		job++;
-	error = job_start(job, w->channel, w->command, msg);
 	if (!error) {
-		job->deadline = w->timeout ? now() + w->timeout : 0;
+		slot->job.deadline = w->timeout ? now() + w->timeout : 0;
 		w->running++;
 		return;
 	}
 	note(w, "message %llu given back: %s", (unsigned long long)msg->seq,
 	     strerror(-error));
 	w->released++;
-	error = weir_release(w->w, msg, w->release_ms);
-	if (error)
-		end_handle(w, error);
+	error = weir_release(slot->w, msg, w->release_ms);
+	if (!error)
+		error = weir_flush(slot->w, -1);
+	if (error && error != -ESTALE)
+		end_work(w, error);
 }
 
 static void fill(struct work *w)
 {
 	struct weir_msg msg;
-	int n;
 
-	while (!stopping(w) && w->running < w->jobs) {
-		n = weir_recv(w->w, &msg, 0);
-		if (n < 0 && n != -EINTR)
-			end_handle(w, n);
-		if (n != 1)
-			break;
-		start(w, &msg);
+	for (unsigned int i = 0; i < w->jobs && !stopping(w); i++) {
+		struct slot *slot = &w->slot[i];
+		int n = 0;
+
+		if (!slot->job.pid)
+			n = weir_recv(slot->w, &msg, 0);
+		if (n == 1)
+			start(w, slot, &msg);
+		else if (n < 0 && n != -EINTR)
+			end_work(w, n);
 	}
-	if (!w->error)
-		weir_submit(w->w);
 }
 
 /* ---- the loop ------------------------------------------------------------------- */
 
+/* A busy worker has no use for more, but its end is heard of in any case. */
 static void wait_for_something(struct work *w)
 {
-	bool more = !stopping(w) && w->running < w->jobs;
-	unsigned int count = 0;
+	struct pollfd *p = w->poll;
 
-	w->poll[count++] = (struct pollfd){ w->signal_fd, POLLIN, 0 };
-	/* Without room for more it may still end. */
-	w->poll[count++] = (struct pollfd){
-		w->error ? -1 : weir_fd(w->w), more ? POLLIN : 0, 0
-	};
+	*p++ = (struct pollfd){ w->signal_fd, POLLIN, 0 };
+	for (unsigned int i = 0; i < w->jobs; i++) {
+		const struct slot *slot = &w->slot[i];
+		bool busy = slot->job.pid;
+
+		*p++ = (struct pollfd){
+			slot->w && !w->error ? weir_fd(slot->w) : -1,
+			busy ? 0 : POLLIN, 0
+		};
+		*p++ = (struct pollfd){ busy ? slot->job.err : -1, POLLIN, 0 };
+	}
+	if (poll(w->poll, p - w->poll, next_deadline(w)) <= 0)
+		return;
 	for (unsigned int i = 0; i < w->jobs; i++)
-		if (w->job[i].pid && w->job[i].err >= 0)
-			w->poll[count++] = (struct pollfd){ w->job[i].err, POLLIN, 0 };
-	if (poll(w->poll, count, next_deadline(w)) > 0 &&
-	    w->poll[1].revents & (POLLHUP | POLLERR))
-		end_handle(w, -ESHUTDOWN);
+		if (w->poll[1 + 2 * i].revents & (POLLHUP | POLLERR))
+			end_work(w, -ESHUTDOWN);
 }
 
 static int loop(struct work *w)
@@ -289,8 +323,8 @@ static int loop(struct work *w)
 		wait_for_something(w);
 		read_signals(w);
 		for (unsigned int i = 0; i < w->jobs; i++)
-			if (w->job[i].pid)
-				job_relay(&w->job[i]);
+			if (w->slot[i].job.pid)
+				job_relay(&w->slot[i].job);
 		check_deadlines(w);
 		reap(w);
 	}
@@ -298,9 +332,7 @@ static int loop(struct work *w)
 		return report(STATUS_REFUSED, ESHUTDOWN, NULL,
 			      "the channel was deleted, or this worker kicked (ESHUTDOWN)");
 	if (w->error)
-		return attach_failed(w->w, w->error);
-	if (weir_flush(w->w, -1) == -ESTALE)
-		note(w, "an answer came too late: its message was taken away");
+		return attach_failed(NULL, w->error);
 	return w->signals > 1 ? 128 + w->signal : STATUS_DONE;
 }
 
@@ -375,7 +407,7 @@ static int read_words(struct work *w, struct args *a)
 	return error ? usage_error("%s: %s", w->command[0], strerror(-error)) : 0;
 }
 
-static int catch_signals(void)
+static int catch_signals(sigset_t *old)
 {
 	sigset_t set;
 
@@ -384,33 +416,45 @@ static int catch_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, old);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_slots(struct work *w)
+{
+	struct weir_opts opts = {
+		.size = sizeof(opts), .flags = WEIR_OPEN_WORK, .inflight = 1,
+		.sq_entries = RING, .cq_entries = RING
+	};
+	int status = 0;
+
+	for (unsigned int i = 0; i < w->jobs && !status; i++)
+		status = attach_open(&w->slot[i].w, w->channel, &opts);
+	return status;
 }
 
 static int work_on(struct work *w)
 {
-	struct weir_opts opts = { .flags = WEIR_OPEN_WORK, .inflight = w->jobs };
+	sigset_t old;
 	int status;
 
-	opts.size = sizeof(opts);
-	if (w->jobs > CQ_DEFAULT)
-		opts.cq_entries = JOBS_MAX;
-	status = attach_open(&w->w, w->channel, &opts);
-	if (status)
-		return status;
-	w->signal_fd = catch_signals();
-	w->job = calloc(w->jobs, sizeof(*w->job));
-	w->poll = calloc(w->jobs + 2, sizeof(*w->poll));
-	if (w->signal_fd < 0 || !w->job || !w->poll)
+	w->slot = calloc(w->jobs, sizeof(*w->slot));
+	w->poll = calloc(1 + 2 * w->jobs, sizeof(*w->poll));
+	w->signal_fd = catch_signals(&old);
+	if (w->signal_fd < 0 || !w->slot || !w->poll)
 		abort();
-	status = loop(w);
-	if (!w->error)
-		say_summary(w);
-	weir_close(w->w);
+	status = open_slots(w);
+	if (!status) {
+		status = loop(w);
+		if (!w->error)
+			say_summary(w);
+	}
+	for (unsigned int i = 0; i < w->jobs; i++)
+		close_slot(&w->slot[i]);
 	close(w->signal_fd);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	free(w->poll);
-	free(w->job);
+	free(w->slot);
 	return status;
 }
 

@@ -65,32 +65,48 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 	}
 }
 
-/*
- * Brings timer and module reference in line with the engine. The engine's
- * words are read under @sync_lock, after whoever changed them: the last one
- * here sees the last change.
- */
+static bool in_step(struct weir_channel *ch)
+{
+	/*
+	 * Between the change and this look, here and in sync_channel(): of two
+	 * who change at once, one sees what the other left out of step.
+	 */
+	smp_mb();
+	return READ_ONCE(ch->eng.held) == READ_ONCE(ch->pinned) &&
+	       READ_ONCE(ch->eng.alarm) == READ_ONCE(ch->armed);
+}
+
+static void set_pinned(struct weir_channel *ch, bool held)
+{
+	if (held == ch->pinned)
+		return;
+	if (held)
+		__module_get(THIS_MODULE);
+	else
+		module_put(THIS_MODULE);
+	WRITE_ONCE(ch->pinned, held);
+}
+
+static void set_alarm(struct weir_channel *ch, u64 at)
+{
+	if (at == ch->armed)
+		return;
+	WRITE_ONCE(ch->armed, at);
+	if (at == U64_MAX)
+		hrtimer_try_to_cancel(&ch->timer);
+	else
+		hrtimer_start(&ch->timer, ns_to_ktime(at),
+			      HRTIMER_MODE_ABS_SOFT);
+}
+
+/* Brings timer and module reference in line with the engine. */
 static void sync_channel(struct weir_channel *ch)
 {
-	bool held;
-	u64 at;
-
 	spin_lock_bh(&ch->sync_lock);
-	held = READ_ONCE(ch->eng.held);
-	if (held && !ch->pinned)
-		__module_get(THIS_MODULE);
-	else if (!held && ch->pinned)
-		module_put(THIS_MODULE);
-	ch->pinned = held;
-	at = READ_ONCE(ch->eng.alarm);
-	if (at != ch->armed) {
-		ch->armed = at;
-		if (at == U64_MAX)
-			hrtimer_try_to_cancel(&ch->timer);
-		else
-			hrtimer_start(&ch->timer, ns_to_ktime(at),
-				      HRTIMER_MODE_ABS_SOFT);
-	}
+	do {
+		set_pinned(ch, READ_ONCE(ch->eng.held));
+		set_alarm(ch, READ_ONCE(ch->eng.alarm));
+	} while (!in_step(ch));
 	spin_unlock_bh(&ch->sync_lock);
 }
 
@@ -102,17 +118,22 @@ void weir_channel_end(struct weir_change *c)
 {
 	struct weir_channel *ch = c->ch;
 
-	if (READ_ONCE(ch->eng.held) != READ_ONCE(ch->pinned) ||
-	    READ_ONCE(ch->eng.alarm) != READ_ONCE(ch->armed))
+	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
 	/*
 	 * One at a time, in order: who is woken and sends comes by here again
 	 * and wakes the next, while there is room.
 	 */
-	if (c->wake.room && wq_has_sleeper(&ch->room)) {
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ch->room, EPOLLOUT | EPOLLWRNORM);
+	if (c->wake.room) {
+		if (wq_has_sleeper(&ch->room)) {
+			atomic64_inc(&ch->wakeups);
+			wake_up_interruptible(&ch->room);
+		}
+		/* The fence is the one of wq_has_sleeper() before. */
+		if (waitqueue_active(&ch->room_poll))
+			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
+						   EPOLLWRNORM);
 	}
 	/*
 	 * No fence: who polls joins the queue and then looks under the engine's
@@ -162,7 +183,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	struct weir_change c;
 
 	spin_lock_bh(&ch->sync_lock);
-	ch->armed = U64_MAX;
+	WRITE_ONCE(ch->armed, U64_MAX);
 	spin_unlock_bh(&ch->sync_lock);
 	weir_channel_lock(&c, ch);
 	weir_engine_tick(&ch->eng, ktime_get_ns());
@@ -340,6 +361,7 @@ static struct weir_channel *alloc_channel(const char *name,
 	INIT_LIST_HEAD(&ch->readers);
 	spin_lock_init(&ch->sync_lock);
 	init_waitqueue_head(&ch->room);
+	init_waitqueue_head(&ch->room_poll);
 	init_waitqueue_head(&ch->arrived);
 	INIT_WORK(&ch->reclaim, reclaim);
 	INIT_WORK(&ch->news, news);
@@ -447,13 +469,11 @@ static void end_writer(struct weir_channel *ch)
 	struct weir_change c;
 
 	guard(mutex)(&ch->writer_lock);
-	spin_lock_bh(&p->sq_lock);
 	weir_channel_lock(&c, ch);
 	list_for_each_entry_safe(b, next, &p->blocks, link)
 		if (!weir_engine_disown(&ch->eng, p, b))
 			list_add_tail(&b->link, &ch->eng.orphans);
 	weir_channel_unlock(&c);
-	spin_unlock_bh(&p->sq_lock);
 }
 
 /* Takes it out of the table, with @table_lock held. */
@@ -488,6 +508,7 @@ static void dismantle(struct weir_channel *ch)
 	end_clients(ch);
 	weir_device_end_readers(ch);
 	wake_up_interruptible_all(&ch->room);
+	wake_up_interruptible_all(&ch->room_poll);
 	wake_up_interruptible_all(&ch->arrived);
 	wake_up_interruptible_all(&ch->pool.wait);
 	weir_channel_purge(ch, WEIR_MESSAGE_STATE_READY);
@@ -579,26 +600,43 @@ void weir_channel_configure(struct weir_channel *ch,
 	weir_channel_unlock(&c);
 }
 
+static u64 nr_to_purge(struct weir_channel *ch, u32 state)
+{
+	struct weir_engine *e = &ch->eng;
+
+	guard(spinlock_bh)(&e->lock);
+	if (state == WEIR_MESSAGE_STATE_DEAD)
+		return e->nr_dead;
+	return weir_lane_ready(&e->lane) + e->lane.nr_delayed;
+}
+
 /**
  * weir_channel_purge - throw messages away
  * @ch: channel
  * @state: WEIR_MESSAGE_STATE_DEAD, or any other for those that wait
  *
- * Return: how many. Context: may sleep.
+ * As many as there are now, however many come meanwhile. Return: how many;
+ * fewer if the caller is being killed, but for a closed channel. Context: may
+ * sleep.
  */
-u32 weir_channel_purge(struct weir_channel *ch, u32 state)
+u64 weir_channel_purge(struct weir_channel *ch, u32 state)
 {
+	u64 left = nr_to_purge(ch, state), all = 0;
 	struct weir_change c;
-	u32 n, all = 0;
+	u32 n = 1;
 
-	do {
+	while (left && n) {
 		weir_channel_lock(&c, ch);
-		n = weir_ledger_purge(&ch->eng, state, 256);
+		n = weir_ledger_purge(&ch->eng, state, min(left, 256ULL));
 		c.wake.events = true;
 		weir_channel_unlock(&c);
+		left -= n;
 		all += n;
+		if (fatal_signal_pending(current) &&
+		    !READ_ONCE(ch->eng.closed))
+			break;
 		cond_resched();
-	} while (n);
+	}
 	return all;
 }
 
@@ -669,13 +707,12 @@ bool weir_channel_may(const struct weir_channel *ch, int mask)
 {
 	umode_t mode = READ_ONCE(ch->rights.mode);
 
-	if (capable(CAP_DAC_OVERRIDE))
-		return true;
 	if (uid_eq(current_fsuid(), ch->rights.uid))
 		mode >>= 6;
 	else if (in_group_p(ch->rights.gid))
 		mode >>= 3;
-	return mode & mask;
+	return mode & mask ||
+	       ns_capable_noaudit(&init_user_ns, CAP_DAC_OVERRIDE);
 }
 
 /**

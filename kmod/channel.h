@@ -11,6 +11,8 @@
 #include "core/engine.h"
 #include "pool.h"
 
+#define WEIR_CLIENTS_MAX 1024	/* of a channel: to choose one looks at all */
+
 /**
  * struct weir_endpoint - a peer that can sleep
  * @wait: for completions, for settlement, for its end.
@@ -43,7 +45,8 @@ struct weir_rights {
  * @reclaim: takes orphaned blocks to the pool.
  * @news: sends notifications. @loads: measures workers' loads.
  * @room: senders that wait for room, first come first served.
- * @arrived: who polls the device file for messages.
+ * @room_poll: who polls for room; apart, since a poller may be an exclusive
+ *	waiter that takes a wake-up and does nothing. @arrived: who polls the device file for messages.
  * @full_at: ns, last notification of that kind; only @news.
  * @enters: @wakeups: counted without a lock.
  */
@@ -80,6 +83,7 @@ struct weir_channel {
 	bool drained;
 
 	wait_queue_head_t room;
+	wait_queue_head_t room_poll;
 	wait_queue_head_t arrived;
 	atomic64_t enters;
 	atomic64_t wakeups;
@@ -111,7 +115,7 @@ int weir_channel_set_rights(struct weir_channel *ch,
 			    const struct weir_rights *rights);
 void weir_channel_configure(struct weir_channel *ch,
 			    const struct weir_config *cfg);
-u32 weir_channel_purge(struct weir_channel *ch, u32 state);
+u64 weir_channel_purge(struct weir_channel *ch, u32 state);
 struct weir_channel *weir_channel_find(const char *name);
 struct weir_channel *weir_channel_by_minor(u32 minor);
 struct weir_channel *weir_channel_next(u32 id);

@@ -87,17 +87,15 @@ void weir_client_end(struct weir_client *c, enum weir_end how)
 {
 	struct weir_channel *ch = c->ch;
 	struct weir_change change;
-	bool was_gone;
+	bool ended;
 
 	weir_channel_begin(&change, ch);
-	was_gone = READ_ONCE(c->ep.peer.gone);
-	weir_engine_end(&ch->eng, &c->ep.peer, how, ktime_get_ns(),
-			&change.wake);
-	/* Sleepers for room or memory shall see it, too. */
-	change.wake.room = true;
+	ended = weir_engine_end(&ch->eng, &c->ep.peer, how, ktime_get_ns(),
+				&change.wake);
 	weir_channel_end(&change);
-	if (was_gone)
+	if (!ended)
 		return;
+	/* Sleepers for room or memory shall see it, too. */
 	wake_up_interruptible_all(&ch->room);
 	wake_up_interruptible_all(&ch->pool.wait);
 	weir_netlink_client(c, WEIR_CMD_CLIENT_DETACH_NTF,
@@ -166,7 +164,7 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 
 	poll_wait(file, &c->ep.wait, wait);
 	if (weir_peer_sends(p))
-		poll_wait(file, &ch->room, wait);
+		poll_wait(file, &ch->room_poll, wait);
 	weir_channel_lock(&change, ch);
 	if (p->gone) {
 		mask = EPOLLERR | EPOLLHUP;
@@ -213,6 +211,8 @@ static int copy_arg(void *dst, size_t size, void __user *src)
 		return -EFAULT;
 	if (usize < size)
 		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
 	return copy_struct_from_user(dst, size, src, usize);
 }
 
@@ -285,6 +285,7 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		if (weir_client_check(c))
 			return weir_client_check(c);
 		weir_client_end(c, WEIR_END_DETACH);
+		weir_window_cut(c->ch);
 		return 0;
 	default:
 		return -ENOTTY;
@@ -350,7 +351,7 @@ static int alloc_rings(struct weir_client *c, const struct weir_attach *a)
 	struct weir_peer *p = &c->ep.peer;
 
 	c->rings_len = a->len_rings;
-	c->rings_mem = vmalloc_user(a->len_rings);
+	c->rings_mem = __vmalloc(a->len_rings, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	p->stage = kcalloc(WEIR_STAGE_MAX, sizeof(*p->stage),
 			   GFP_KERNEL_ACCOUNT);
 	c->tag_mem = kvcalloc(a->inflight, sizeof(*c->tag_mem),
@@ -410,6 +411,9 @@ static int join(struct weir_client *c)
 	weir_channel_lock(&change, ch);
 	if (ch->eng.closed) {
 		err = -ESHUTDOWN;
+	} else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX ||
+		   ch->last_client == U32_MAX) {
+		err = -ENOSPC;
 	} else {
 		c->ep.peer.id = ++ch->last_client;
 		weir_engine_add_peer(&ch->eng, &c->ep.peer, ktime_get_ns());

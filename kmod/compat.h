@@ -8,6 +8,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/version.h>
+#include <net/sock.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 static inline void hrtimer_setup(struct hrtimer *timer,
@@ -16,6 +17,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 {
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+static inline kuid_t sk_uid(const struct sock *sk)
+{
+	return sk->sk_uid;
 }
 #endif
 

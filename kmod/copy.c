@@ -5,62 +5,42 @@
 #include "copy.h"
 
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
-/*
- * A free buffer of the channel's own sender, taken out of its list. It counts
- * as busy from here on, so its block stays.
- */
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
-	struct weir_change c;
-	struct weir_msg *msg;
-
-	weir_channel_lock(&c, ch);
-	msg = list_first_entry_or_null(&ch->eng.idle[cls], struct weir_msg,
-				       link);
-	if (msg) {
-		list_del_init(&msg->link);
-		msg->state = WEIR_MSG_STAGED;
-		msg->blk->busy++;
-	}
-	weir_channel_unlock(&c);
-	return msg;
+	guard(spinlock_bh)(&ch->eng.lock);
+	return weir_engine_pop_idle(&ch->eng, cls);
 }
 
 /* The buffer was not used after all. In a closed channel its block may go. */
 static void push_idle(struct weir_channel *ch, struct weir_msg *msg)
 {
-	struct weir_peer *p = &ch->writer.peer;
 	struct weir_block *b = msg->blk;
 	struct weir_change c;
 
-	spin_lock_bh(&p->sq_lock);
 	weir_channel_lock(&c, ch);
 	b->busy--;
-	msg->state = WEIR_MSG_USER;
-	list_add(&msg->link, &ch->eng.idle[b->cls]);
-	if (ch->eng.closed && !weir_engine_disown(&ch->eng, p, b))
+	WRITE_ONCE(msg->state, WEIR_MSG_USER);
+	weir_engine_push_idle(&ch->eng, msg);
+	ch->eng.idle_returns++;
+	if (ch->eng.closed &&
+	    !weir_engine_disown(&ch->eng, &ch->writer.peer, b))
 		list_add_tail(&b->link, &ch->eng.orphans);
 	weir_channel_unlock(&c);
-	spin_unlock_bh(&p->sq_lock);
 }
 
 /* Another block for the channel's own sender, under writer_lock. */
 static int grow(struct weir_channel *ch, u32 cls)
 {
 	struct weir_pool_block *pb = weir_pool_get(&ch->pool, cls);
-	struct weir_peer *p = &ch->writer.peer;
-	struct weir_change c;
 
 	if (IS_ERR(pb))
 		return PTR_ERR(pb);
 	weir_pool_publish(&ch->pool, pb, NULL);
-	spin_lock_bh(&p->sq_lock);
-	weir_channel_lock(&c, ch);
-	weir_engine_own(&ch->eng, p, &pb->b);
-	weir_channel_unlock(&c);
-	spin_unlock_bh(&p->sq_lock);
+	guard(spinlock_bh)(&ch->eng.lock);
+	weir_engine_own(&ch->eng, &ch->writer.peer, &pb->b);
 	return 0;
 }
 
@@ -69,10 +49,8 @@ static bool shrink(struct weir_channel *ch, u32 keep_cls)
 {
 	struct weir_peer *p = &ch->writer.peer;
 	struct weir_block *b, *found = NULL;
-	struct weir_change c;
 
-	spin_lock_bh(&p->sq_lock);
-	weir_channel_lock(&c, ch);
+	spin_lock_bh(&ch->eng.lock);
 	list_for_each_entry(b, &p->blocks, link)
 		if (b->cls != keep_cls && !b->busy) {
 			found = b;
@@ -80,8 +58,7 @@ static bool shrink(struct weir_channel *ch, u32 keep_cls)
 		}
 	if (found)
 		weir_engine_disown(&ch->eng, p, found);
-	weir_channel_unlock(&c);
-	spin_unlock_bh(&p->sq_lock);
+	spin_unlock_bh(&ch->eng.lock);
 	if (found)
 		weir_pool_put(&ch->pool, weir_pool_block(found));
 	return found;
@@ -165,7 +142,7 @@ static bool room(void *arg)
 struct wait_memory {
 	struct weir_channel *ch;
 	u32 cls;
-	u64 unsettled;
+	u64 returns;
 };
 
 static bool memory(void *arg)
@@ -174,7 +151,7 @@ static bool memory(void *arg)
 	struct weir_channel *ch = w->ch;
 
 	return READ_ONCE(ch->eng.closed) ||
-	       READ_ONCE(ch->writer.peer.unsettled) != w->unsettled ||
+	       READ_ONCE(ch->eng.idle_returns) != w->returns ||
 	       weir_pool_has_room(&ch->pool, w->cls);
 }
 
@@ -242,7 +219,7 @@ ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 	atomic64_inc(&ch->enters);
 	w.cls = weir_class_for(len);
 	for (;;) {
-		w.unsettled = READ_ONCE(ch->writer.peer.unsettled);
+		w.returns = READ_ONCE(ch->eng.idle_returns);
 		err = copy_once(ch, from, nonblock);
 		if (!err)
 			return len;
@@ -252,6 +229,8 @@ ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 		if (nonblock)
 			return -EAGAIN;
 		err = wait_for(ch, &w, err);
+		if (!err && signal_pending(current))
+			err = -EINTR;
 		if (err)
 			return err;
 	}

@@ -98,9 +98,13 @@ void weir_device_end_readers(struct weir_channel *ch)
 
 static int dev_open(struct inode *inode, struct file *file)
 {
-	struct weir_channel *ch = weir_channel_by_minor(iminor(inode));
+	struct weir_channel *ch;
 	struct weir_reader *r;
 
+	/* A device file that was replaced has rights that are no longer true. */
+	if (!inode->i_nlink)
+		return -ENXIO;
+	ch = weir_channel_by_minor(iminor(inode));
 	if (IS_ERR(ch))
 		return PTR_ERR(ch);
 	r = weir_reader_create(ch);

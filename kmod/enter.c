@@ -8,6 +8,8 @@
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 
+#define SLOTS_MAX	256U	/* consumed with bottom halves off */
+
 /* One ENTER under way. */
 struct enter {
 	struct weir_client *c;
@@ -59,16 +61,16 @@ static int submit(struct enter *e)
 {
 	struct weir_client *c = e->c;
 	struct weir_peer *p = &c->ep.peer;
-	bool want = e->arg->flags & WEIR_ENTER_WAIT;
+	u32 max = min(e->arg->to_submit - e->done, SLOTS_MAX);
 	struct weir_change change;
 	int n = -ESHUTDOWN;
 
 	weir_channel_begin(&change, c->ch);
 	spin_lock_bh(&p->sq_lock);
 	if (!p->gone)
-		n = weir_engine_submit(&c->ch->eng, p,
-				       e->arg->to_submit - e->done, want,
-				       false, ktime_get_ns(), &change.wake);
+		n = weir_engine_submit(&c->ch->eng, p, max,
+				       e->arg->min_complete, false,
+				       ktime_get_ns(), &change.wake);
 	e->blocked = p->blocked;
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
@@ -107,6 +109,12 @@ static int submit_all(struct enter *e)
 		if (n < 0)
 			return n;
 		e->done += n;
+		if (signal_pending(current) && more_published(e))
+			return -EINTR;
+		if (n == SLOTS_MAX) {
+			cond_resched();
+			continue;
+		}
 		if (!e->blocked || !(e->arg->flags & WEIR_ENTER_SQ_WAIT))
 			break;
 		err = sleep_for_room(e);
@@ -181,7 +189,9 @@ long weir_client_enter(struct weir_client *c, const struct weir_enter *arg)
 		err = sleep_for_completions(&e);
 	if (READ_ONCE(c->ep.peer.gone) && !e.done)
 		return -ESHUTDOWN;
-	return e.done ?: err;
+	if (e.done)
+		return e.done;
+	return err;
 }
 
 static bool settled(void *arg)

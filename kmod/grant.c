@@ -5,6 +5,8 @@
 #include "client.h"
 
 #include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 struct wait_memory {
 	struct weir_client *c;
@@ -33,14 +35,13 @@ static bool worth_a_look(void *arg)
 static int own(struct weir_client *c, struct weir_pool_block *pb)
 {
 	struct weir_peer *p = &c->ep.peer;
-	struct weir_change change;
 	int err = -ESHUTDOWN;
 
 	spin_lock_bh(&p->sq_lock);
 	if (!p->gone) {
-		weir_channel_lock(&change, c->ch);
+		spin_lock(&c->ch->eng.lock);
 		weir_engine_own(&c->ch->eng, p, &pb->b);
-		weir_channel_unlock(&change);
+		spin_unlock(&c->ch->eng.lock);
 		err = 0;
 	}
 	spin_unlock_bh(&p->sq_lock);
@@ -128,6 +129,8 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 			return -ESHUTDOWN;
 		if (has_completions(c))
 			return 0;
+		if (signal_pending(current))
+			return -EINTR;
 		err = weir_channel_sleep(&c->ch->pool.wait, &c->ep.wait, limit,
 					 worth_a_look, &w);
 		if (err)
@@ -145,8 +148,8 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 long weir_client_giveback(struct weir_client *c,
 			  const struct weir_giveback *arg)
 {
+	u64 bytes = arg->addr < WEIR_ZONE_SIZE ? SZ_64K : SZ_1M;
 	struct weir_peer *p = &c->ep.peer;
-	struct weir_change change;
 	struct weir_block *b;
 	int err = weir_client_check(c);
 
@@ -157,17 +160,16 @@ long weir_client_giveback(struct weir_client *c,
 	if (mutex_lock_killable(&c->grant_lock))
 		return -EINTR;
 	spin_lock_bh(&p->sq_lock);
-	weir_channel_lock(&change, c->ch);
+	spin_lock(&c->ch->eng.lock);
 	b = weir_map_find(&c->ch->pool.map, arg->addr);
 	err = -EINVAL;
 	if (b && b->addr == arg->addr)
 		err = weir_engine_disown(&c->ch->eng, p, b);
-	weir_channel_unlock(&change);
+	spin_unlock(&c->ch->eng.lock);
 	spin_unlock_bh(&p->sq_lock);
-	if (!err) {
-		c->memory -= weir_block_size(b->cls);
-		weir_pool_put(&c->ch->pool, weir_pool_block(b));
-	}
+	/* What stays pinned goes on counting against the client. */
+	if (!err && weir_pool_put(&c->ch->pool, weir_pool_block(b)))
+		c->memory -= bytes;
 	mutex_unlock(&c->grant_lock);
 	return err;
 }

@@ -25,8 +25,10 @@ static struct weir_held *pop(struct weir_holder *h)
 	while ((held = list_first_entry_or_null(&h->held, struct weir_held,
 						link))) {
 		list_del_init(&held->link);
-		if (held->tryget(held))
+		if (held->tryget(held)) {
+			held->dying = true;
 			return held;
+		}
 	}
 	return NULL;
 }
@@ -42,6 +44,8 @@ static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 
 	while ((held = pop(h))) {
 		held->died(held);
+		/* Pairs with weir_holder_lives(). */
+		smp_store_release(&held->dying, false);
 		held->put(held);
 	}
 }
@@ -89,6 +93,8 @@ int weir_holder_claim(struct weir_held *held)
 	if (IS_ERR(mn))
 		return PTR_ERR(mn);
 	held->holder = mn_holder(mn);
+	/* Our reference on the notifier keeps the address space's struct. */
+	WRITE_ONCE(held->mm, mm);
 	guard(spinlock)(&held->holder->lock);
 	list_add_tail(&held->link, &held->holder->held);
 	return 0;
@@ -110,7 +116,23 @@ void weir_holder_drop(struct weir_held *held)
 	list_del_init(&held->link);
 	spin_unlock(&h->lock);
 	held->holder = NULL;
+	WRITE_ONCE(held->mm, NULL);
 	mmu_notifier_put(&h->mn);
+}
+
+/**
+ * weir_holder_lives - is there a holder, or one whose end is not done with?
+ * @held: anything; nobody claims or drops it meanwhile
+ */
+bool weir_holder_lives(struct weir_held *held)
+{
+	struct weir_holder *h = held->holder;
+
+	if (!h)
+		return false;
+	guard(spinlock)(&h->lock);
+	/* Pairs with release(): what @died did is visible. */
+	return !list_empty(&held->link) || smp_load_acquire(&held->dying);
 }
 
 /**
@@ -119,9 +141,7 @@ void weir_holder_drop(struct weir_held *held)
  */
 bool weir_holder_is_current(const struct weir_held *held)
 {
-	struct weir_holder *h = READ_ONCE(held->holder);
-
-	return h && h->mn.mm == current->mm;
+	return current->mm && READ_ONCE(held->mm) == current->mm;
 }
 
 /**

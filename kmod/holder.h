@@ -22,6 +22,8 @@ struct weir_holder {
  * struct weir_held - what a process can hold
  * @link: in @holder's list, or empty; the holder's lock.
  * @holder: NULL before the first claim. Changed by the owner of this struct.
+ * @mm: of the holder, to compare with only; may be read without a lock.
+ * @dying: between its process's end and the end of @died.
  * @died: called once when the process's address space goes. Context: process,
  *	may sleep; the parent's wait4() has not returned.
  * @tryget: a reference to what this is part of, unless it is on its way out.
@@ -30,6 +32,8 @@ struct weir_holder {
 struct weir_held {
 	struct list_head link;
 	struct weir_holder *holder;
+	struct mm_struct *mm;
+	bool dying;
 	void (*died)(struct weir_held *held);
 	bool (*tryget)(struct weir_held *held);
 	void (*put)(struct weir_held *held);
@@ -37,6 +41,7 @@ struct weir_held {
 
 int weir_holder_claim(struct weir_held *held);
 void weir_holder_drop(struct weir_held *held);
+bool weir_holder_lives(struct weir_held *held);
 bool weir_holder_is_current(const struct weir_held *held);
 void weir_holder_exit(void);
 

@@ -42,15 +42,16 @@ err_fs:
 /*
  * Only entered with no client, no open device file and no message: each of
  * these holds the module. Netlink goes first, so that no channel can appear;
- * then the channels, each of which waits for its timer and works; then what
+ * then processes whose end is just being handled are waited for; then the
+ * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.
  */
 static void __exit weir_exit(void)
 {
 	weir_netlink_exit();
+	weir_holder_exit();
 	weir_channel_exit();
 	weir_device_exit();
-	weir_holder_exit();
 	weir_fs_exit();
 	rcu_barrier();
 }

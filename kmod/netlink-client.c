@@ -5,6 +5,7 @@
 #include "netlink.h"
 
 #include "client.h"
+#include "window.h"
 
 #define CLIENT_SIZE	512	/* bytes of attributes, more than ever put */
 
@@ -199,6 +200,7 @@ static u32 kick_pid(struct weir_channel *ch, struct pid *pid)
 		id = c->ep.peer.id + 1;
 		if (READ_ONCE(c->pid) == pid) {
 			weir_client_end(c, WEIR_END_DEATH);
+			weir_window_cut(ch);
 			n++;
 		}
 		weir_client_put(c);
@@ -246,6 +248,7 @@ static int kick_by_id(struct genl_info *info, struct weir_channel *ch)
 	if (!c)
 		return no_client(info, id);
 	weir_client_end(c, WEIR_END_DEATH);
+	weir_window_cut(ch);
 	weir_client_put(c);
 	return 0;
 }

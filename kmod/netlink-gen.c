@@ -292,6 +292,7 @@ static const struct genl_split_ops weir_nl_ops[] = {
 	},
 	{
 		.cmd	= WEIR_CMD_STATS_GET,
+		.start	= weir_nl_stats_start,
 		.dumpit	= weir_nl_stats_get_dumpit,
 		.flags	= GENL_CMD_CAP_DUMP,
 	},

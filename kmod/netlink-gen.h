@@ -11,6 +11,8 @@
 
 #include <uapi/linux/weir_netlink.h>
 
+int weir_nl_stats_start(struct netlink_callback *cb);
+
 int weir_nl_channel_get_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_channel_get_dumpit(struct sk_buff *skb,
 			       struct netlink_callback *cb);

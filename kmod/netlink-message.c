@@ -9,6 +9,7 @@
 #include "netlink.h"
 
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "client.h"
 
@@ -151,6 +152,8 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 					      ep.peer)->pid);
 }
 
+#define LOOKS_MAX	4096	/* entries or places looked at in one go */
+
 /* A place in the window: the @buf'th entry of the block at @slot of @zone. */
 struct place {
 	u32 zone;
@@ -158,53 +161,86 @@ struct place {
 	u32 buf;
 };
 
+static bool at_end(const struct place *at)
+{
+	return at->zone == WEIR_ZONES;
+}
+
+/* To the first entry of the next place that may hold a block. */
+static void next_place(const struct weir_map *map, struct place *at)
+{
+	at->buf = 0;
+	if (!READ_ONCE(map->leaf[at->zone][at->slot >> WEIR_LEAF_SHIFT]))
+		at->slot |= WEIR_LEAF_SIZE - 1;
+	if (++at->slot < weir_zone_slots(at->zone))
+		return;
+	at->slot = 0;
+	at->zone++;
+}
+
 /*
  * The next entry from @at on that is in the channel, by a look without a lock.
- * Moves @at to it. Return: it or NULL; RCU read side.
+ * Moves @at to it. Return: it; or NULL at the end, or after LOOKS_MAX looks,
+ * when the caller should leave its RCU read section for a moment.
  */
 static struct weir_msg *next_entry(const struct weir_map *map, struct place *at)
 {
 	struct weir_block *b;
 	struct weir_msg *msgs;
-	u32 nr = 0;
+	u32 nr, looks = 0;
 
-	for (; at->zone < WEIR_ZONES; at->zone++, at->slot = 0) {
-		for (; at->slot < weir_zone_slots(at->zone);
-		     at->slot++, at->buf = 0) {
-			if (!READ_ONCE(map->leaf[at->zone][at->slot >> WEIR_LEAF_SHIFT])) {
-				at->slot |= WEIR_LEAF_SIZE - 1;
-				continue;
-			}
-			b = weir_map_slot(map, at->zone, at->slot);
-			msgs = b ? weir_block_entries(b, &nr) : NULL;
-			for (; msgs && at->buf < nr; at->buf++)
-				if (public_state(READ_ONCE(msgs[at->buf].state)))
-					return &msgs[at->buf];
+	while (!at_end(at)) {
+		b = weir_map_slot(map, at->zone, at->slot);
+		msgs = b ? weir_block_entries(b, &nr) : NULL;
+		for (; msgs && at->buf < nr; at->buf++) {
+			if (public_state(READ_ONCE(msgs[at->buf].state)))
+				return &msgs[at->buf];
+			if (++looks >= LOOKS_MAX)
+				return NULL;
 		}
+		next_place(map, at);
+		if (++looks >= LOOKS_MAX)
+			return NULL;
 	}
 	return NULL;
 }
 
 /*
- * The message with an id, with the engine locked; or NULL and not locked. The
- * lock is held inside weir_channel_begin()/end(), an RCU read section.
+ * The message with an id, with the engine locked inside weir_channel_begin();
+ * or NULL, and neither. Context: may sleep before that.
  */
-static struct weir_msg *find_locked(struct weir_change *c, u64 id)
+static struct weir_msg *find_locked(struct weir_change *c,
+				    struct weir_channel *ch, u64 id)
 {
-	struct weir_engine *e = &c->ch->eng;
+	struct weir_engine *e = &ch->eng;
 	struct place at = {};
 	struct weir_msg *msg;
+	u32 tries;
 
-	while ((msg = next_entry(e->map, &at))) {
-		if (READ_ONCE(msg->seq) == id) {
-			weir_engine_lock(e, &c->wake);
-			if (public_state(msg->state) && msg->seq == id)
-				return msg;
-			weir_engine_unlock(e);
+	while (!at_end(&at) && !fatal_signal_pending(current)) {
+		weir_channel_begin(c, ch);
+		for (tries = 0; tries < LOOKS_MAX; tries++) {
+			msg = next_entry(e->map, &at);
+			if (!msg)
+				break;
+			if (READ_ONCE(msg->seq) == id) {
+				weir_engine_lock(e, &c->wake);
+				if (public_state(msg->state) && msg->seq == id)
+					return msg;
+				weir_engine_unlock(e);
+			}
+			at.buf++;
 		}
-		at.buf++;
+		weir_channel_end(c);
+		cond_resched();
 	}
 	return NULL;
+}
+
+static void unlock_found(struct weir_change *c)
+{
+	weir_engine_unlock(&c->ch->eng);
+	weir_channel_end(c);
 }
 
 static int no_message(struct genl_info *info, u64 id)
@@ -223,8 +259,9 @@ static int need_id(struct genl_info *info)
 }
 
 /* Copies the payload of a message that may leave at any time. */
-static int copy_payload(struct info *i, struct weir_change *c, u64 id)
+static int copy_payload(struct info *i, struct weir_channel *ch, u64 id)
 {
+	struct weir_change c;
 	struct weir_msg *msg;
 	struct folio *folio;
 	void *data;
@@ -233,17 +270,14 @@ static int copy_payload(struct info *i, struct weir_change *c, u64 id)
 	i->payload = kvmalloc(i->payload_len, GFP_KERNEL);
 	if (!i->payload)
 		return -ENOMEM;
-	weir_channel_begin(c, c->ch);
-	msg = find_locked(c, id);
-	if (msg) {
-		data = weir_pool_data(msg, &folio);
-		memcpy(i->payload, data,
-		       min(i->payload_len, msg->len));
-		folio_put(folio);
-		weir_engine_unlock(&c->ch->eng);
-	}
-	weir_channel_end(c);
-	return msg ? 0 : -ENOENT;
+	msg = find_locked(&c, ch, id);
+	if (!msg)
+		return -ENOENT;
+	data = weir_pool_data(msg, &folio);
+	memcpy(i->payload, data, min(i->payload_len, msg->len));
+	folio_put(folio);
+	unlock_found(&c);
+	return 0;
 }
 
 static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id)
@@ -253,17 +287,13 @@ static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id)
 	struct info i = {};
 	int err = 0;
 
-	weir_channel_begin(&c, ch);
-	msg = find_locked(&c, id);
-	if (msg) {
-		copy_info(&i, ch, msg);
-		weir_engine_unlock(&ch->eng);
-	}
-	weir_channel_end(&c);
+	msg = find_locked(&c, ch, id);
 	if (!msg)
 		return no_message(info, id);
+	copy_info(&i, ch, msg);
+	unlock_found(&c);
 	if (weir_channel_may(ch, MAY_READ))
-		err = copy_payload(&i, &c, id);
+		err = copy_payload(&i, ch, id);
 	if (err == -ENOENT)
 		err = no_message(info, id);
 	err = err ?: weir_netlink_reply(info, MESSAGE_SIZE + PAYLOAD_MAX,
@@ -318,20 +348,29 @@ static int start_dump(struct dump *d, const struct genl_info *info)
 	return -EINVAL;
 }
 
-/* The next message that matches, copied. Return: false at the end. */
-static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i)
+static bool matches(const struct dump *d, const struct weir_msg *msg)
+{
+	u32 state = public_state(msg->state);
+
+	return state && (!d->state || state == d->state) &&
+	       weir_elapsed(msg->t_submit, ktime_get_ns()) >= d->older;
+}
+
+/* Of the next entries the first that matches, copied; see next_entry(). */
+static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i)
 {
 	struct weir_engine *e = &ch->eng;
 	struct weir_msg *msg;
 	bool match = false;
-	u64 age;
+	u32 tries;
 
 	guard(rcu)();
-	while (!match && (msg = next_entry(e->map, &d->at))) {
+	for (tries = 0; tries < LOOKS_MAX && !match; tries++) {
+		msg = next_entry(e->map, &d->at);
+		if (!msg)
+			break;
 		spin_lock_bh(&e->lock);
-		age = weir_elapsed(msg->t_submit, ktime_get_ns());
-		match = public_state(msg->state) && age >= d->older &&
-			(!d->state || public_state(msg->state) == d->state);
+		match = matches(d, msg);
 		if (match)
 			copy_info(i, ch, msg);
 		spin_unlock_bh(&e->lock);
@@ -339,6 +378,17 @@ static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i)
 			d->at.buf++;
 	}
 	return match;
+}
+
+/* The next message that matches, copied. Return: false at the end. */
+static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i)
+{
+	while (!at_end(&d->at) && !fatal_signal_pending(current)) {
+		if (match_some(d, ch, i))
+			return true;
+		cond_resched();
+	}
+	return false;
 }
 
 static int dump_messages(struct sk_buff *skb, struct netlink_callback *cb,
@@ -389,6 +439,8 @@ enum verb {
 
 static bool move(struct weir_engine *e, struct weir_msg *msg, enum verb verb)
 {
+	if (e->closed)	/* all of it is being thrown away */
+		return false;
 	switch (verb) {
 	case RELEASE:
 		return weir_ledger_release(e, msg, ktime_get_ns());
@@ -404,19 +456,15 @@ static int move_one(struct genl_info *info, struct weir_channel *ch, u64 id,
 {
 	struct weir_change c;
 	struct weir_msg *msg;
-	u32 state = 0;
+	u32 state;
 
-	weir_channel_begin(&c, ch);
-	msg = find_locked(&c, id);
-	if (msg) {
-		state = public_state(msg->state);
-		*count = move(&ch->eng, msg, verb);
-		weir_engine_finish(&ch->eng, ktime_get_ns());
-		weir_engine_unlock(&ch->eng);
-	}
-	weir_channel_end(&c);
+	msg = find_locked(&c, ch, id);
 	if (!msg)
 		return no_message(info, id);
+	state = public_state(msg->state);
+	*count = move(&ch->eng, msg, verb);
+	weir_engine_finish(&ch->eng, ktime_get_ns());
+	unlock_found(&c);
 	if (*count)
 		return 0;
 	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
@@ -440,7 +488,7 @@ static u64 move_all(struct weir_channel *ch, enum verb verb)
 	struct place at = {};
 	struct weir_msg *msg;
 
-	do {
+	while (!at_end(&at) && !fatal_signal_pending(current)) {
 		weir_channel_begin(&c, ch);
 		msg = next_entry(e->map, &at);
 		if (msg) {
@@ -452,7 +500,7 @@ static u64 move_all(struct weir_channel *ch, enum verb verb)
 		}
 		weir_channel_end(&c);
 		cond_resched();
-	} while (msg);
+	}
 	weir_channel_lock(&c, ch);
 	weir_channel_unlock(&c);
 	return count;
@@ -508,10 +556,14 @@ int weir_nl_message_kill_doit(struct sk_buff *skb, struct genl_info *info)
 /**
  * weir_netlink_dead - notify of a message's death
  * @ch: channel
- * @ev: what the engine noted
+ * @ev: what the engine noted; if the message is still dead, it tells more
+ *
+ * Context: may sleep.
  */
 void weir_netlink_dead(struct weir_channel *ch, const struct weir_event *ev)
 {
+	struct weir_change c;
+	struct weir_msg *msg;
 	struct info i = {
 		.channel = ch->name,
 		.now = ktime_get_ns(),
@@ -525,7 +577,16 @@ void weir_netlink_dead(struct weir_channel *ch, const struct weir_event *ev)
 		},
 	};
 
+	if (!weir_netlink_heard())
+		return;
 	i.m.t_submit = i.now;
+	msg = find_locked(&c, ch, ev->seq);
+	if (msg) {
+		if (msg->state == WEIR_MSG_DEAD)
+			copy_info(&i, ch, msg);
+		unlock_found(&c);
+	}
 	weir_netlink_notify(WEIR_CMD_MESSAGE_DEAD_NTF, MESSAGE_SIZE,
 			    fill_message, &i);
+	free_info(&i);
 }

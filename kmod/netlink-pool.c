@@ -22,6 +22,7 @@ static void count_blocks(const struct weir_map *map, struct usage *u)
 		for (slot = 0; slot < weir_zone_slots(zone); slot++) {
 			if (!READ_ONCE(map->leaf[zone][slot >> WEIR_LEAF_SHIFT])) {
 				slot |= WEIR_LEAF_SIZE - 1;
+				cond_resched();
 				continue;
 			}
 			rcu_read_lock();

@@ -139,8 +139,14 @@ int weir_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-int weir_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+/* Before the first message is allocated. */
+int weir_nl_stats_start(struct netlink_callback *cb)
 {
 	cb->min_dump_alloc = STATS_SIZE;
+	return 0;
+}
+
+int weir_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
 	return weir_netlink_dump(skb, cb, WEIR_CMD_STATS_GET, fill_stats);
 }

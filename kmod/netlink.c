@@ -8,6 +8,8 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 
+#include "compat.h"
+
 /**
  * weir_netlink_find - the channel a request names
  * @info: request
@@ -60,7 +62,9 @@ int weir_netlink_may_change(struct sk_buff *skb, struct genl_info *info,
 {
 	if (netlink_capable(skb, CAP_NET_ADMIN))
 		return 0;
-	if (ch && uid_eq(current_fsuid(), ch->rights.uid))
+	/* Both who asks and who opened the socket, as netlink_capable() does. */
+	if (ch && uid_eq(current_fsuid(), ch->rights.uid) &&
+	    uid_eq(sk_uid(NETLINK_CB(skb).sk), ch->rights.uid))
 		return 0;
 	NL_SET_ERR_MSG_FMT(info->extack, "%s needs CAP_NET_ADMIN%s", what,
 			   ch ? " or to be the channel's owner" : "");
@@ -149,6 +153,15 @@ int weir_netlink_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 }
 
 /**
+ * weir_netlink_heard - does anybody listen to the events group?
+ */
+bool weir_netlink_heard(void)
+{
+	return genl_has_listeners(&weir_nl_family, &init_net,
+				  WEIR_NLGRP_EVENTS);
+}
+
+/**
  * weir_netlink_notify - tell the listeners of the events group
  * @cmd: notification
  * @size: bytes of attributes
@@ -163,7 +176,7 @@ void weir_netlink_notify(u8 cmd, size_t size,
 	struct sk_buff *skb;
 	void *hdr;
 
-	if (!genl_has_listeners(&weir_nl_family, &init_net, WEIR_NLGRP_EVENTS))
+	if (!weir_netlink_heard())
 		return;
 	skb = genlmsg_new(size, GFP_KERNEL);
 	if (!skb)
@@ -208,13 +221,25 @@ void weir_netlink_comm(struct pid *pid, char name[TASK_COMM_LEN])
 	strscpy(name, comm, TASK_COMM_LEN);
 }
 
+/*
+ * Events tell of all channels, also of those that a listener may not open. The
+ * generator of the family's tables has no word for that, so these stand in.
+ */
+static const struct genl_multicast_group groups[] = {
+	[WEIR_NLGRP_EVENTS] = {
+		.name = WEIR_MCGRP_EVENTS,
+		.flags = GENL_MCAST_CAP_NET_ADMIN,
+	},
+};
+
 /**
  * weir_netlink_init - at module load
  *
  * Return: 0 or a negative errno.
  */
-int weir_netlink_init(void)
+int __init weir_netlink_init(void)
 {
+	weir_nl_family.mcgrps = groups;
 	return genl_register_family(&weir_nl_family);
 }
 

@@ -23,6 +23,7 @@ int weir_netlink_put_one(struct sk_buff *skb, struct netlink_callback *cb,
 			 void *arg);
 int weir_netlink_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		      int (*fill)(struct sk_buff *skb, void *arg));
+bool weir_netlink_heard(void);
 void weir_netlink_notify(u8 cmd, size_t size,
 			 int (*fill)(struct sk_buff *skb, void *arg),
 			 void *arg);

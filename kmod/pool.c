@@ -4,8 +4,8 @@
  *
  * A block changes its owner only through weir_pool_put(): it is made
  * unmappable, unmapped everywhere, found unpinned, zeroed. Who still has it
- * pinned (O_DIRECT, io_uring's registered buffers, vmsplice) keeps the old
- * memory, and the pool takes new.
+ * pinned (O_DIRECT, io_uring's registered buffers, vmsplice) keeps it from
+ * being used again, at the cost of the pool's limit, until the pin is gone.
  */
 #include "pool.h"
 
@@ -116,6 +116,7 @@ int weir_pool_init(struct weir_pool *pool, u64 floor, u64 limit)
 
 	mutex_init(&pool->lock);
 	init_waitqueue_head(&pool->wait);
+	INIT_LIST_HEAD(&pool->lost);
 	for (i = 0; i < WEIR_ZONES; i++) {
 		ida_init(&pool->slots[i]);
 		INIT_LIST_HEAD(&pool->free[i]);
@@ -152,9 +153,14 @@ static void trim(struct weir_pool *pool, u32 zone, u64 bytes)
  */
 void weir_pool_exit(struct weir_pool *pool)
 {
+	struct weir_pool_block *pb, *next;
 	u32 i, j;
 
 	pool->limit = 0;
+	list_for_each_entry_safe(pb, next, &pool->lost, free_link) {
+		pool->populated -= zone_bytes(pb->zone);
+		destroy(pool, pb);
+	}
 	for (i = 0; i < WEIR_ZONES; i++) {
 		trim(pool, i, 0);
 		ida_destroy(&pool->slots[i]);
@@ -165,12 +171,45 @@ void weir_pool_exit(struct weir_pool *pool)
 	iput(pool->inode);
 }
 
+/*
+ * Zeroes memory that is nobody's. It is unmapped, so any reference but ours is
+ * a pin, or a fault that comes too late and will let go.
+ */
+static bool scrub(struct weir_pool_block *pb)
+{
+	if (folio_ref_count(pb->folio) != 1)
+		return false;
+	folio_zero_range(pb->folio, 0, folio_size(pb->folio));
+	return true;
+}
+
+static void make_free(struct weir_pool *pool, struct weir_pool_block *pb)
+{
+	pool->used -= zone_bytes(pb->zone);
+	list_add(&pb->free_link, &pool->free[pb->zone]);
+}
+
+/* Looks whether pins have gone. Pinned memory counts as used until then. */
+static void reap(struct weir_pool *pool)
+{
+	struct weir_pool_block *pb, *next;
+
+	list_for_each_entry_safe(pb, next, &pool->lost, free_link) {
+		if (scrub(pb)) {
+			list_del(&pb->free_link);
+			make_free(pool, pb);
+		}
+	}
+}
+
 /* A block with memory, or NULL if @pool may not grow, or an ERR_PTR. */
 static struct weir_pool_block *take(struct weir_pool *pool, u32 zone)
 {
 	struct weir_pool_block *pb;
 	u32 other;
 
+	if (list_empty(&pool->free[zone]))
+		reap(pool);
 	pb = list_first_entry_or_null(&pool->free[zone],
 				      struct weir_pool_block, free_link);
 	if (pb) {
@@ -289,30 +328,16 @@ static void revoke(struct weir_pool *pool, struct weir_pool_block *pb)
 	set_map(pool, pb, NULL);
 }
 
-/* Zeroes the memory, or leaves it to whoever has it pinned. */
-static bool scrub(struct weir_pool_block *pb)
-{
-	/*
-	 * Unmapped, so any reference but ours is a pin, or a fault that comes
-	 * too late and will let go: in doubt the memory is given up.
-	 */
-	if (folio_ref_count(pb->folio) != 1) {
-		folio_put(pb->folio);
-		pb->folio = NULL;
-		return false;
-	}
-	folio_zero_range(pb->folio, 0, folio_size(pb->folio));
-	return true;
-}
-
 /**
  * weir_pool_put - a block without an owner goes back
  * @pool: pool
  * @pb: block, published or not, all its entries in state USER
  *
+ * Return: false if somebody has it pinned: it can be used again, and counts as
+ * used, only when the pin is gone.
  * Context: may sleep; a worker, or the process that gave it back.
  */
-void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
+bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 {
 	u64 bytes = zone_bytes(pb->zone);
 	struct weir_msg *msgs = pb->b.msgs;
@@ -329,18 +354,18 @@ void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 
 	mutex_lock(&pool->lock);
 	pool->freeing -= bytes;
-	pool->used -= bytes;
 	pool->ledger -= ledger;
+	reap(pool);
 	if (clean) {
-		list_add(&pb->free_link, &pool->free[pb->zone]);
-		trim(pool, pb->zone, 0);
+		make_free(pool, pb);
 	} else {
 		pool->pinned++;
-		pool->populated -= bytes;
-		destroy(pool, pb);
+		list_add(&pb->free_link, &pool->lost);
 	}
+	trim(pool, pb->zone, 0);
 	mutex_unlock(&pool->lock);
 	wake_up_interruptible_all(&pool->wait);
+	return clean;
 }
 
 /**

@@ -36,6 +36,7 @@ struct weir_pool_block {
  * @inode: whose address space all mappings of the pool's memory hang on.
  * @lock: all below.
  * @slots: places in use, by zone. @free: zeroed blocks, by zone.
+ *	@lost: without an owner, but pinned by somebody.
  * @floor: @limit: bytes, `memory`. @populated: bytes of blocks that exist.
  * @used: bytes of those with an owner or on their way back. @freeing: the
  *	latter. @ledger: bytes of ledger entries. @peak: of @used.
@@ -47,6 +48,7 @@ struct weir_pool {
 	struct mutex lock;
 	struct ida slots[WEIR_ZONES];
 	struct list_head free[WEIR_ZONES];
+	struct list_head lost;
 	u64 floor;
 	u64 limit;
 	u64 populated;
@@ -71,7 +73,7 @@ void weir_pool_exit(struct weir_pool *pool);
 struct weir_pool_block *weir_pool_get(struct weir_pool *pool, u32 cls);
 void weir_pool_publish(struct weir_pool *pool, struct weir_pool_block *pb,
 		       struct weir_client *writer);
-void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb);
+bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb);
 void weir_pool_resize(struct weir_pool *pool, u64 limit);
 bool weir_pool_has_room(struct weir_pool *pool, u32 cls);
 void *weir_pool_data(const struct weir_msg *msg, struct folio **folio);

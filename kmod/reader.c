@@ -123,6 +123,8 @@ static int join(struct weir_reader *r)
 	weir_channel_lock(&c, ch);
 	if (ch->eng.closed)
 		err = -ESHUTDOWN;
+	else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX)
+		err = -ENOSPC;
 	else
 		weir_engine_add_peer(&ch->eng, &r->ep.peer, ktime_get_ns());
 	weir_channel_unlock(&c);
@@ -134,21 +136,10 @@ static int join(struct weir_reader *r)
 	return err;
 }
 
-/* Is the process that reads still there? Its death empties the link. */
-static bool holder_lives(struct weir_reader *r)
-{
-	struct weir_holder *h = r->held.holder;
-
-	if (!h)
-		return false;
-	guard(spinlock)(&h->lock);
-	return !list_empty(&r->held.link);
-}
-
 /* Under r->lock: the calling process is, or becomes, the one that reads. */
 static int claim(struct weir_reader *r)
 {
-	if (holder_lives(r))
+	if (weir_holder_lives(&r->held))
 		return weir_holder_is_current(&r->held) ? 0 : -EBUSY;
 	weir_holder_drop(&r->held);
 	return weir_holder_claim(&r->held) ?: r->joined ? 0 : join(r);
@@ -297,7 +288,7 @@ int weir_reader_ack(struct weir_reader *r)
 
 	if (mutex_lock_killable(&r->lock))
 		return -EINTR;
-	if (holder_lives(r))
+	if (weir_holder_lives(&r->held))
 		err = weir_holder_is_current(&r->held) ? ack(r) : -EBUSY;
 	mutex_unlock(&r->lock);
 	return err;
@@ -316,7 +307,7 @@ __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,
 	struct weir_change c;
 	__poll_t mask = 0;
 
-	poll_wait(file, &r->ch->room, wait);
+	poll_wait(file, &r->ch->room_poll, wait);
 	poll_wait(file, &r->ch->arrived, wait);
 	weir_channel_lock(&c, r->ch);
 	if (e->closed)

@@ -41,6 +41,11 @@ static struct folio *find_folio(struct weir_pool *pool, u64 addr)
 		folio = READ_ONCE(weir_pool_block(b)->folio);
 		if (folio && !folio_try_get(folio))
 			folio = NULL;
+		/* It may have been freed, and be another's by now. */
+		if (folio && weir_map_find(&pool->map, addr) != b) {
+			folio_put(folio);
+			folio = NULL;
+		}
 	}
 	rcu_read_unlock();
 	return folio;
@@ -121,11 +126,20 @@ static const struct vm_operations_struct ro_ops = {
 
 static int map_rings(struct weir_client *c, struct vm_area_struct *vma)
 {
+	unsigned long off;
+	int err;
+
 	if (vma->vm_pgoff != WEIR_OFF_RINGS >> PAGE_SHIFT ||
 	    vma->vm_end - vma->vm_start > c->rings_len)
 		return -EINVAL;
+	for (off = 0; off < vma->vm_end - vma->vm_start; off += PAGE_SIZE) {
+		err = vm_insert_page(vma, vma->vm_start + off,
+				     vmalloc_to_page(c->rings_mem + off));
+		if (err)
+			return err;
+	}
 	vma->vm_ops = &rings_ops;
-	return remap_vmalloc_range(vma, c->rings_mem, 0);
+	return 0;
 }
 
 static bool inside(struct vm_area_struct *vma, u64 base)
@@ -154,6 +168,14 @@ static int map_window(struct weir_client *c, struct vm_area_struct *vma)
 	return 0;
 }
 
+static int map(struct weir_client *c, struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_clear(vma, VM_MAYEXEC);
+	return vma->vm_pgoff < WEIR_OFF_RW >> PAGE_SHIFT ?
+	       map_rings(c, vma) : map_window(c, vma);
+}
+
 /**
  * weir_window_mmap - mmap of a client
  * @file: client
@@ -172,17 +194,13 @@ int weir_window_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EACCES;
+	/* First: a claim by another process looks at it, after the check. */
+	vma_open(vma);
 	err = weir_client_check(c);
-	if (err)
-		return err;
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
-	vm_flags_clear(vma, VM_MAYEXEC);
-	if (vma->vm_pgoff < WEIR_OFF_RW >> PAGE_SHIFT)
-		err = map_rings(c, vma);
-	else
-		err = map_window(c, vma);
 	if (!err)
-		vma_open(vma);
+		err = map(c, vma);
+	if (err)
+		vma_close(vma);
 	return err;
 }
 
@@ -198,4 +216,44 @@ void weir_window_unmap(struct inode *inode, u64 addr, u64 len)
 {
 	unmap_mapping_range(inode->i_mapping, WEIR_OFF_RW + addr, len, 1);
 	unmap_mapping_range(inode->i_mapping, WEIR_OFF_RO + addr, len, 1);
+}
+
+/* Waits for a fault on a block that may have passed its check before. */
+static void wait_for_fault(struct weir_pool *pool, u64 addr)
+{
+	struct folio *folio = find_folio(pool, addr);
+
+	if (!folio)
+		return;
+	folio_lock(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/**
+ * weir_window_cut - take away what clients that have ended still have mapped
+ * @ch: channel; the clients' end is visible to faults
+ *
+ * A fault that saw its client living holds the folio's lock until its page
+ * table entry is there, so after one look at each lock all such entries exist
+ * and the unmapping finds them. Living clients fault again.
+ *
+ * Context: may sleep.
+ */
+void weir_window_cut(struct weir_channel *ch)
+{
+	const struct weir_map *map = &ch->pool.map;
+	u32 zone, slot;
+
+	for (zone = 0; zone < WEIR_ZONES; zone++) {
+		for (slot = 0; slot < weir_zone_slots(zone); slot++) {
+			if (!READ_ONCE(map->leaf[zone][slot >> WEIR_LEAF_SHIFT])) {
+				slot |= WEIR_LEAF_SIZE - 1;
+				continue;
+			}
+			wait_for_fault(&ch->pool, weir_slot_addr(zone, slot));
+			cond_resched();
+		}
+	}
+	weir_window_unmap(ch->pool.inode, 0, WEIR_WINDOW_SIZE);
 }

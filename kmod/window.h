@@ -13,7 +13,10 @@
 #define WEIR_OFF_RO	(2ULL << 36)
 #define WEIR_MAP_SIZE	(WEIR_OFF_RO + WEIR_WINDOW_SIZE)
 
+struct weir_channel;
+
 int weir_window_mmap(struct file *file, struct vm_area_struct *vma);
+void weir_window_cut(struct weir_channel *ch);
 void weir_window_unmap(struct inode *inode, u64 addr, u64 len);
 
 #endif /* _WEIR_WINDOW_H */

@@ -4,6 +4,7 @@
  */
 #include "engine.h"
 
+#define CHUNKS_MAX	1024	/* handed out at once, bottom halves being off */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
 
 /**
@@ -160,13 +161,18 @@ static bool dispatch_chunk(struct weir_engine *e, u64 now)
  */
 void weir_dispatch(struct weir_engine *e, u64 now)
 {
+	int budget = CHUNKS_MAX;
+
 	e->linger_at = U64_MAX;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
 		return;
 	while (e->lane.nr_suspect && dispatch_suspect(e, now))
-		;
+		budget--;	/* at most as many as there are workers */
 	while (e->lane.nr_fifo + e->lane.nr_redo && dispatch_chunk(e, now))
-		;
+		if (--budget <= 0) {
+			e->linger_at = now;	/* the alarm goes on */
+			break;
+		}
 }
 
 /**

@@ -85,23 +85,31 @@ static void orphan_blocks(struct weir_engine *e, struct weir_peer *p)
  * rest, and everything at a detach, is not counted. Its blocks lose their
  * owner; each goes to the pool with its last message.
  *
+ * Return: whether it was this call that ended it.
  * Context: process, no lock held. Work is O(published + held + blocks).
  */
-void weir_engine_end(struct weir_engine *e, struct weir_peer *p,
+bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 		     enum weir_end how, u64 now, struct weir_wake *wake)
 {
+	bool ended = false;
+
 	spin_lock_bh(&p->sq_lock);
 	if (p->gone)
 		goto out;
 	weir_engine_lock(e, wake);
+	ended = !list_empty(&p->link);	/* else it never joined */
+	p->gone = !ended;
 	p->stopped = true;	/* what comes back shall not go to it again */
 	weir_engine_unlock(e);
+	if (!ended)
+		goto out;
 	if (!p->kernel)
 		weir_engine_submit(e, p, U32_MAX, false, true, now, wake);
 
 	weir_engine_lock(e, wake);
 	p->gone = true;
 	list_del_init(&p->link);
+	e->nr_peers--;
 	e->c.deaths += how == WEIR_END_DEATH;
 	if (weir_peer_works(p))
 		end_worker(e, p, how, now);
@@ -112,7 +120,10 @@ void weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 	weir_ring_flag(&p->rings, WEIR_RING_DEAD, true);
 	weir_engine_wake_peer(e, p);
 	weir_engine_finish(e, now);
+	/* Those who sleep for room are to look whether it is they. */
+	wake->room = true;
 	weir_engine_unlock(e);
 out:
 	spin_unlock_bh(&p->sq_lock);
+	return ended;
 }

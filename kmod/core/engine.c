@@ -124,6 +124,7 @@ void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
 void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
 	list_add_tail(&p->link, &e->peers);
+	e->nr_peers++;
 	if (weir_peer_sends(p))
 		e->nr_senders++;
 	if (weir_peer_works(p)) {
@@ -148,6 +149,38 @@ void weir_engine_stop(struct weir_engine *e, struct weir_peer *p, bool stop)
 }
 
 /**
+ * weir_engine_push_idle - a buffer of the kernel's own sender is free
+ * @e: engine, locked
+ * @msg: USER
+ */
+void weir_engine_push_idle(struct weir_engine *e, struct weir_msg *msg)
+{
+	list_add(&msg->link, &e->idle[msg->blk->cls]);
+	e->nr_idle[msg->blk->cls]++;
+}
+
+/**
+ * weir_engine_pop_idle - take a free buffer of the kernel's own sender
+ * @e: engine, locked
+ * @cls: size class
+ *
+ * Return: the entry, STAGED; or NULL. It counts as busy, so its block stays.
+ */
+struct weir_msg *weir_engine_pop_idle(struct weir_engine *e, u32 cls)
+{
+	struct weir_msg *msg;
+
+	msg = list_first_entry_or_null(&e->idle[cls], struct weir_msg, link);
+	if (!msg)
+		return NULL;
+	list_del_init(&msg->link);
+	e->nr_idle[cls]--;
+	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
+	msg->blk->busy++;
+	return msg;
+}
+
+/**
  * weir_engine_own - a block gets an owner
  * @e: engine, locked
  * @p: the owner, its sq_lock held, not gone
@@ -165,7 +198,7 @@ void weir_engine_own(struct weir_engine *e, struct weir_peer *p,
 	list_add_tail(&blk->link, &p->blocks);
 	if (p->kernel)
 		for (i = 0; i < blk->nr; i++)
-			list_add_tail(&blk->msgs[i].link, &e->idle[blk->cls]);
+			weir_engine_push_idle(e, &blk->msgs[i]);
 }
 
 /**
@@ -186,9 +219,11 @@ int weir_engine_disown(struct weir_engine *e, struct weir_peer *p,
 		return -EINVAL;
 	if (blk->busy)
 		return -EBUSY;
-	if (p->kernel)
+	if (p->kernel) {
 		for (i = 0; i < blk->nr; i++)
 			list_del(&blk->msgs[i].link);
+		e->nr_idle[blk->cls] -= blk->nr;
+	}
 	WRITE_ONCE(blk->owner, NULL);
 	list_del(&blk->link);
 	return 0;
@@ -216,13 +251,16 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
  * @e: engine, locked
  * @now: ns
  *
- * To be called at weir_dispatch_alarm(); harmless at any other time.
+ * To be called at weir_dispatch_alarm(); harmless at any other time. Takes no
+ * more than WEIR_TICK_MAX messages: the alarm is in the past then.
  */
 void weir_engine_tick(struct weir_engine *e, u64 now)
 {
 	struct weir_msg *msg;
+	u32 n = 0;
 
-	while ((msg = weir_lane_first_delayed(&e->lane)) && msg->due <= now) {
+	while (n++ < WEIR_TICK_MAX &&
+	       (msg = weir_lane_first_delayed(&e->lane)) && msg->due <= now) {
 		weir_lane_remove(&e->lane, msg);
 		weir_lane_redo(&e->lane, msg);
 	}

@@ -20,6 +20,7 @@
 #include "lane.h"
 #include "peer.h"
 
+#define WEIR_TICK_MAX	256	/* delayed messages made ready at once */
 #define WEIR_EVENTS	64	/* deaths remembered for notification */
 
 struct weir_wake;
@@ -58,10 +59,11 @@ struct weir_event {
  * @lane: messages that wait. @dead: those given up, oldest first.
  * @nr_inflight: @nr_dead: their numbers.
  * @peers: all clients. @workers: those that work, in round-robin order.
- * @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
+ * @nr_peers: @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
  * @dirty: peers with buffers to be returned.
  * @orphans: blocks without an owner whose last buffer came back.
- * @idle: free buffers of the kernel's own sender, by class.
+ * @idle: free buffers of the kernel's own sender, by class; @nr_idle: their
+ *	numbers; @idle_returns: how often one came back.
  * @events: ring of deaths not yet notified; @ev_head, @ev_tail free running,
  *	@ev_lost those overwritten.
  * @was_full: a sender met a full channel since this was cleared; may be
@@ -93,6 +95,7 @@ struct weir_engine {
 
 	struct list_head peers;
 	struct list_head workers;
+	u32 nr_peers;
 	u32 nr_workers;
 	u32 nr_senders;
 	u32 nr_busy;
@@ -100,6 +103,8 @@ struct weir_engine {
 	struct list_head dirty;
 	struct list_head orphans;
 	struct list_head idle[WEIR_NR_CLASSES];
+	u32 nr_idle[WEIR_NR_CLASSES];
+	u64 idle_returns;
 
 	struct weir_counters c;
 	struct weir_hist hist[WEIR_NR_HISTS];
@@ -141,6 +146,8 @@ void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
 		    u32 role);
 void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now);
 void weir_engine_stop(struct weir_engine *e, struct weir_peer *p, bool stop);
+void weir_engine_push_idle(struct weir_engine *e, struct weir_msg *msg);
+struct weir_msg *weir_engine_pop_idle(struct weir_engine *e, u32 cls);
 void weir_engine_own(struct weir_engine *e, struct weir_peer *p,
 		     struct weir_block *blk);
 int weir_engine_disown(struct weir_engine *e, struct weir_peer *p,
@@ -154,7 +161,7 @@ u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p);
 
 /* submit.c */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
-		       bool want, bool force, u64 now, struct weir_wake *wake);
+		       u32 want, bool force, u64 now, struct weir_wake *wake);
 bool weir_engine_open(const struct weir_engine *e);
 u64 weir_engine_room(const struct weir_engine *e);
 int weir_engine_admit(struct weir_engine *e, bool force);
@@ -198,7 +205,7 @@ struct weir_peer *weir_policy_select(struct weir_engine *e, bool empty,
 u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p);
 
 /* end.c */
-void weir_engine_end(struct weir_engine *e, struct weir_peer *p,
+bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 		     enum weir_end how, u64 now, struct weir_wake *wake);
 
 #endif /* _WEIR_CORE_ENGINE_H */

@@ -58,6 +58,24 @@ void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now)
 	e->nr_busy--;
 }
 
+/*
+ * A buffer of the kernel's own sender comes back. Of its blocks without a
+ * message one in each class is kept. (Nobody looks at this sender's blocks
+ * under its sq_lock alone, so the engine's lock is enough to take one.)
+ */
+static void return_idle(struct weir_engine *e, struct weir_peer *p,
+			struct weir_msg *msg)
+{
+	struct weir_block *blk = msg->blk;
+
+	weir_engine_push_idle(e, msg);
+	if (!blk->busy && e->nr_idle[blk->cls] > blk->nr &&
+	    !weir_engine_disown(e, p, blk))
+		list_add_tail(&blk->link, &e->orphans);
+	e->idle_returns++;
+	weir_engine_wake_peer(e, p);
+}
+
 /**
  * weir_ledger_return - the buffer goes back to its owner
  * @e: engine, locked
@@ -79,8 +97,7 @@ void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
 	/* Pairs with the acquire load in stage_send(). */
 	smp_store_release(&msg->state, WEIR_MSG_USER);
 	if (p) {
-		list_add(&msg->link, &e->idle[blk->cls]);
-		weir_engine_wake_peer(e, p);
+		return_idle(e, p, msg);
 	} else if (!blk->busy) {
 		list_add_tail(&blk->link, &e->orphans);
 	}

@@ -117,7 +117,7 @@ static inline struct weir_msg *weir_block_entries(const struct weir_block *b,
 	struct weir_msg *msgs = smp_load_acquire(&b->msgs);
 
 	*nr = READ_ONCE(b->nr);
-	smp_rmb();
+	smp_rmb();	/* pairs with smp_wmb() there */
 	return READ_ONCE(b->msgs) == msgs ? msgs : NULL;
 }
 

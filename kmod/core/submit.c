@@ -311,7 +311,8 @@ static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
  * @e: engine
  * @p: a peer with rings, its sq_lock held
  * @max: most slots to take
- * @want: a worker asks for messages even if it holds some
+ * @want: a worker asks for messages, even if it holds some, unless it has so
+ *	many completions unread
  * @force: its process is dead: beyond the depth limit, and without results
  * @now: ns
  * @wake: see struct weir_wake
@@ -321,7 +322,7 @@ static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
  * entry, or for the rest of its own slots; -EPROTO if the ring's tail is impossible.
  */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
-		       bool want, bool force, u64 now, struct weir_wake *wake)
+		       u32 want, bool force, u64 now, struct weir_wake *wake)
 {
 	int pending = weir_ring_pending(&p->rings);
 	u32 todo, done = 0, nr, slots;
@@ -341,7 +342,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		slots = apply_all(e, p, nr, force, now, &stop);
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
 			list_add_tail(&p->dirty_link, &e->dirty);
-		if (want && weir_peer_works(p) && !weir_engine_unread(e, p))
+		if (weir_peer_works(p) && weir_engine_unread(e, p) < want)
 			p->want = true;
 		weir_engine_finish(e, now);
 		weir_engine_unlock(e);

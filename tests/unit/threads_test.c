@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many threads at once. Each client is two threads: one is its user side,
+ * The rings between two threads that share no lock; then many threads at once
+ * around one engine. There each client is two threads: one is its user side,
  * writes and reads the rings with the documented ordering, enters and sleeps;
  * the other only enters, again and again. A client that is to die stops being
  * used, but goes on entering: its end races with that.
@@ -8,13 +9,15 @@
  * The payload is passed along like the rings, so a missing barrier anywhere on
  * its way is a data race that ThreadSanitizer reports.
  */
+#include <sched.h>
 #include <time.h>
 
 #include "world.h"
 
-#define PRODUCERS	3	/* the last one dies */
+#define PRODUCERS	4	/* the last one dies */
 #define WORKERS		4	/* the last one dies, the one before comes late */
 #define PATIENCE	20	/* s; a sleep longer than that was not woken */
+#define CARELESS	(PRODUCERS - 2)	/* sends what is still away */
 #define SLOT_BYTES	65536
 
 struct part {
@@ -180,6 +183,38 @@ static u32 send_some(struct part *part, u32 sent)
 	return n;
 }
 
+/* Sends three buffers over and over, whether they came back or not. */
+static void *produce_carelessly(void *arg)
+{
+	struct part *part = arg;
+	struct client *c = part->c;
+	struct weir_cqe cqe;
+	struct weir_sqe *s;
+	u64 addr[3];
+	u32 i;
+
+	for (i = 0; i < 3; i++) {
+		addr[i] = buf_take(c);
+		fill(addr[i], part - producers, 0);
+	}
+	for (i = 0; !READ_ONCE(part->leave); i++) {
+		if (sq_space(c)) {
+			s = sqe_next(c, WEIR_OP_SEND);
+			s->addr = addr[i % 3];
+			s->len = sizeof(struct payload);
+			publish(c);
+		}
+		k_enter(part, false);
+		while (cqe_pop(c, &cqe)) {
+			CHECK(cqe.type == WEIR_CQE_RETURN ||
+			      cqe.res == -EBUSY);
+			/* It does not care which. */
+			c->nr_free = 0;
+		}
+	}
+	return NULL;
+}
+
 static void *produce(void *arg)
 {
 	struct part *part = arg;
@@ -288,7 +323,116 @@ static void leave(struct part *part)
 	pthread_join(part->user, NULL);
 }
 
-/* ---- the test ---- */
+/* ---- the tests ---- */
+
+#define ITEMS	unit_rounds(200000)
+
+/* One side of each ring; the other is written by hand. */
+struct rings {
+	struct weir_ring ring;
+	struct weir_sqe sqes[4];
+	struct weir_cqe cqes[4];
+	struct weir_rings r;
+};
+
+static void *consume_entries(void *arg)
+{
+	struct rings *f = arg;
+	struct weir_sqe copy;
+	u32 i, n, next = 0;
+
+	while (next < ITEMS) {
+		n = weir_ring_pending(&f->r);
+		for (i = 0; i < n; i++) {
+			weir_ring_peek(&f->r, i, &copy);
+			CHECK_EQ(copy.user_data, next);
+			CHECK_EQ(copy.corr, ~(u64)next);
+			next++;
+		}
+		if (n)
+			weir_ring_consume(&f->r, n);
+		else
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void *publish_completions(void *arg)
+{
+	struct rings *f = arg;
+	bool lie = false;
+	u32 i, n, next = 0;
+
+	while (next < ITEMS) {
+		n = f->r.cq_entries - weir_ring_unread(&f->r, &lie);
+		for (i = 0; i < n; i++) {
+			weir_ring_slot(&f->r, i)->user_data = next;
+			weir_ring_slot(&f->r, i)->raddr = ~(u64)next;
+			next++;
+		}
+		if (n)
+			weir_ring_publish(&f->r, n);
+		else
+			sched_yield();
+	}
+	CHECK(!lie);
+	return NULL;
+}
+
+static void rings_init(struct rings *f, struct client *c)
+{
+	memset(f, 0, sizeof(*f));
+	memset(c, 0, sizeof(*c));
+	f->r.shared = &c->ring;
+	f->r.sqes = f->sqes;
+	f->r.cqes = f->cqes;
+	f->r.sq_entries = 4;
+	f->r.cq_entries = 4;
+	c->sqes = f->sqes;
+	c->cqes = f->cqes;
+	c->p.rings.sq_entries = 4;
+	c->p.rings.cq_entries = 4;
+}
+
+TEST(submission_ring_needs_no_lock)
+{
+	struct client user;
+	struct weir_sqe *s;
+	pthread_t kernel;
+	struct rings f;
+	u32 i;
+
+	rings_init(&f, &user);
+	CHECK_EQ(pthread_create(&kernel, NULL, consume_entries, &f), 0);
+	for (i = 0; i < ITEMS; i++) {
+		while (!sq_space(&user))
+			sched_yield();
+		s = sqe_next(&user, WEIR_OP_SEND);
+		s->user_data = i;
+		s->corr = ~(u64)i;
+		publish(&user);
+	}
+	pthread_join(kernel, NULL);
+}
+
+TEST(completion_ring_needs_no_lock)
+{
+	struct weir_cqe cqe;
+	struct client user;
+	pthread_t kernel;
+	struct rings f;
+	u32 i;
+
+	rings_init(&f, &user);
+	CHECK_EQ(pthread_create(&kernel, NULL, publish_completions, &f), 0);
+	for (i = 0; i < ITEMS; i++) {
+		while (!cqe_pop(&user, &cqe))
+			sched_yield();
+		CHECK_EQ(cqe.user_data, i);
+		CHECK_EQ(cqe.raddr, ~(u64)i);
+	}
+	pthread_join(kernel, NULL);
+}
 
 static void join(struct part *part, u32 role, u32 blocks)
 {
@@ -331,7 +475,7 @@ static void check_result(u32 each)
 	u64 sum = 0;
 	u32 i, k;
 
-	for (i = 0; i < PRODUCERS - 1; i++)
+	for (i = 0; i < CARELESS; i++)
 		for (k = 0; k < each; k++)
 			CHECK(times_acked[i][k]);
 	for (i = 0; i < WORKERS; i++)
@@ -369,7 +513,8 @@ TEST(nothing_is_lost_when_all_happens_at_once)
 	CHECK(window);
 	CHECK_EQ(pthread_create(&ticker, NULL, tick, NULL), 0);
 	for (i = 0; i < PRODUCERS; i++)
-		run_threads(&producers[i], produce);
+		run_threads(&producers[i], i == CARELESS ? produce_carelessly :
+			    produce);
 	for (i = 0; i < WORKERS; i++)
 		run_threads(&workers[i], work);
 
@@ -383,8 +528,9 @@ TEST(nothing_is_lost_when_all_happens_at_once)
 	leave(&producers[PRODUCERS - 1]);
 	k_end(&producers[PRODUCERS - 1]);
 
-	for (i = 0; i < PRODUCERS - 1; i++)
+	for (i = 0; i < CARELESS; i++)
 		pthread_join(producers[i].user, NULL);
+	leave(&producers[CARELESS]);
 	spin_lock(&w.e.lock);
 	i = w.e.c.accepted;
 	spin_unlock(&w.e.lock);

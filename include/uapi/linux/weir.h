@@ -271,9 +271,9 @@ struct weir_ring {
  * @overflow: out: enum weir_overflow of <linux/weir_netlink.h>.
  * @resv: must be 0.
  *
- * Errors: EACCES the file is not open for the role, EBUSY the holder's
- * address space is going away, EINVAL, E2BIG, EFAULT, EMFILE, ENOMEM,
- * ESHUTDOWN the channel is being deleted, EINTR.
+ * Errors: EACCES the file is not open for the role, EINVAL, E2BIG, EFAULT,
+ * EMFILE, ENOMEM, ENOSPC the channel has 1024 clients, ESHUTDOWN it is being
+ * deleted, EINTR.
  */
 struct weir_attach {
 	__u32	size;
