@@ -51,11 +51,12 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 	for (; p; p = next) {
 		next = p->wake_next;
 		ep = container_of(p, struct weir_endpoint, peer);
-		smp_store_release(&p->waking, false);
 		/*
-		 * wq_has_sleeper() has the fence that pairs with the one in
-		 * weir_engine_wake_peer(), and with prepare_to_wait().
+		 * The release, since next has been read; and the fence in
+		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
+		 * the latter with prepare_to_wait(), too.
 		 */
+		smp_store_release(&p->waking, false);
 		if (!wq_has_sleeper(&ep->wait))
 			continue;
 		atomic64_inc(&ch->wakeups);

@@ -331,7 +331,7 @@ static int settle_sizes(struct weir_attach *a, struct weir_channel *ch)
 	if (!ring_size_ok(a->sq_entries) || !ring_size_ok(a->cq_entries))
 		return -EINVAL;
 	a->inflight = a->inflight ?: max(a->cq_entries / 2, 1U);
-	if (a->inflight > min(a->cq_entries, (u32)WEIR_INFLIGHT_MAX))
+	if (a->inflight > min_t(u32, a->cq_entries, WEIR_INFLIGHT_MAX))
 		return -EINVAL;
 	a->block_max = a->block_max ?: READ_ONCE(ch->pool.limit);
 	return 0;

@@ -96,11 +96,10 @@ void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
 	blk->busy--;
 	/* Pairs with the acquire load in stage_send(). */
 	smp_store_release(&msg->state, WEIR_MSG_USER);
-	if (p) {
+	if (p)
 		return_idle(e, p, msg);
-	} else if (!blk->busy) {
+	else if (!blk->busy)
 		list_add_tail(&blk->link, &e->orphans);
-	}
 }
 
 /* The sender has one message less on its way. */

@@ -30,12 +30,11 @@ held()
 
 wait_until()
 {
-	local try
-	for try in $(seq 300); do
-		"$@" && return 0
+	local tries=300
+	until "$@"; do
+		((--tries)) || return 1
 		read -r -t 0.1 <> <(:)
 	done
-	return 1
 }
 
 out=$(mktemp)

@@ -98,9 +98,12 @@ TEST(busy_worker_that_waits_for_more_gets_it)
 	/* Its wish is fulfilled with that. */
 	send_one(f.p);
 	CHECK_EQ(unread(v), 5);
-	/* With some unread it does not wait. */
+	/* With some unread it does not wait, unless for more than those. */
 	CHECK_EQ(enter_want(v), 0);
+	CHECK_EQ(enter_want_n(v, 5), 0);
 	CHECK_EQ(unread(v), 5);
+	CHECK_EQ(enter_want_n(v, 6), 0);
+	CHECK_EQ(unread(v), 6);
 	world_exit(&f.w);
 }
 
@@ -595,5 +598,61 @@ TEST(due_messages_come_with_the_tick_in_their_order)
 	world_tick(&f.w, 20 * MS);
 	for (i = 0; i < 5; i++)
 		CHECK_EQ(msg_get(v).seq, i + 1);
+	world_exit(&f.w);
+}
+
+TEST(alarm_goes_on_when_more_is_due_than_one_tick_takes)
+{
+	u32 nr = WEIR_TICK_MAX + 44, left, k;
+	struct weir_cqe cqe;
+	struct client *v;
+	struct fixture f;
+
+	setup(&f, 1024, 0, 16384);
+	v = client_new(&f.w, WEIR_ROLE_WORK, 512, 512, 512);
+	world_state(&f.w, WEIR_CHANNEL_STATE_PAUSED);
+	for (left = nr; left; left -= k) {
+		k = min(left, 200U);
+		send_many(f.p, k);
+	}
+	world_state(&f.w, WEIR_CHANNEL_STATE_RUNNING);
+	while (cqe_pop(v, &cqe))
+		sqe_answer(v, WEIR_OP_RELEASE, cqe.token)->delay_ms = 1;
+	CHECK_EQ(enter(v), nr);
+	CHECK_EQ(f.w.e.lane.nr_delayed, nr);
+	f.w.now += MS;
+	world_lock(&f.w);
+	weir_engine_tick(&f.w.e, f.w.now);
+	world_unlock(&f.w);
+	CHECK_EQ(f.w.e.lane.nr_delayed, nr - WEIR_TICK_MAX);
+	CHECK_LE(f.w.e.alarm, f.w.now);
+	world_tick(&f.w, 0);
+	CHECK_EQ(f.w.e.lane.nr_delayed, 0);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
+	enter_want_n(v, nr);
+	CHECK_EQ(unread(v), nr);
+	world_exit(&f.w);
+}
+
+TEST(alarm_goes_on_when_more_can_go_than_one_hand_out_takes)
+{
+	struct weir_config cfg;
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 1, 0, 16384);
+	v = client_new(&f.w, WEIR_ROLE_WORK, 8, 4096, 4096);
+	world_state(&f.w, WEIR_CHANNEL_STATE_PAUSED);
+	for (i = 0; i < 10; i++)
+		send_many(f.p, 200);
+	cfg = f.w.e.cfg;
+	cfg.state = WEIR_CHANNEL_STATE_RUNNING;
+	world_configure(&f.w, &cfg);
+	CHECK_LT(unread(v), 2000);
+	CHECK_LE(f.w.e.alarm, f.w.now);
+	world_tick(&f.w, 0);
+	CHECK_EQ(unread(v), 2000);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
 	world_exit(&f.w);
 }

@@ -329,10 +329,12 @@ TEST(ended_client_gets_nothing_and_can_end_again)
 	setup(&f, NULL);
 	v = worker(&f.w);
 	woken = v->nr_woken;
-	client_end(v, WEIR_END_DEATH);
+	f.w.wake.room = false;
+	CHECK(client_end(v, WEIR_END_DEATH));
 	CHECK_EQ(v->nr_woken, woken + 1);	/* its sleepers leave */
-	client_end(v, WEIR_END_DEATH);
-	client_end(v, WEIR_END_DETACH);
+	CHECK(f.w.wake.room);
+	CHECK(!client_end(v, WEIR_END_DEATH));
+	CHECK(!client_end(v, WEIR_END_DETACH));
 	CHECK_EQ(f.w.e.c.deaths, 1);
 	send_one(f.p);
 	cqe_none(v);
@@ -427,5 +429,19 @@ TEST(kernel_reader_can_end)
 	client_end(r, WEIR_END_DETACH);
 	CHECK_EQ(f.w.e.c.taken, 1);
 	CHECK_EQ(weir_lane_ready(&f.w.e.lane), 1);
+	world_exit(&f.w);
+}
+
+TEST(client_that_never_joined_can_end)
+{
+	struct weir_wake wake = { 0 };
+	struct weir_peer p = { 0 };
+	struct fixture f;
+
+	setup(&f, NULL);
+	weir_peer_init(&p, &f.w.e, 99, WEIR_ROLE_WORK);
+	CHECK(!weir_engine_end(&f.w.e, &p, WEIR_END_DETACH, f.w.now, &wake));
+	CHECK(p.gone);
+	CHECK_EQ(f.w.e.nr_peers, 1);
 	world_exit(&f.w);
 }

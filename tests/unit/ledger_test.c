@@ -378,14 +378,15 @@ static u64 kernel_send(struct client *k, u32 len)
 	struct weir_msg *m;
 
 	world_lock(k->w);
-	m = list_first_entry_or_null(&e->idle[0], struct weir_msg, link);
+	m = weir_engine_pop_idle(e, 0);
 	CHECK(m);
-	list_del(&m->link);
-	m->state = WEIR_MSG_STAGED;
+	CHECK_EQ(m->state, WEIR_MSG_STAGED);
 	m->len = len;
 	m->flags = 0;
 	m->attempts = 0;
 	m->deliveries = 0;
+	CHECK_EQ(weir_engine_admit(e, false), 0);
+	m->blk->busy--;	/* counted by pop and accept */
 	weir_engine_accept(e, &k->p, m, k->w->now);
 	world_unlock(k->w);
 	return m->seq;
@@ -407,7 +408,86 @@ TEST(kernel_senders_buffers_come_back_to_its_own_list)
 		answer(f.v, WEIR_OP_ACK, msg_get(f.v).token);
 	}
 	CHECK_EQ(k->p.settled_acked, i);
+	CHECK_EQ(f.w.e.idle_returns, i);
+	CHECK_LE(i, k->nr_woken);
 	CHECK_EQ(client_giveback(k, b), 0);
 	CHECK(list_empty(&f.w.e.idle[0]));
+	world_exit(&f.w);
+}
+
+TEST(kernel_sender_keeps_one_empty_block_of_a_class)
+{
+	struct client *k;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, NULL);
+	k = client_kernel(&f.w, WEIR_ROLE_SEND);
+	client_grant(k, 0);
+	client_grant(k, 0);
+	client_stop(f.v, true);
+	for (i = 0; i < 300; i++)
+		kernel_send(k, 10);
+	CHECK_EQ(f.w.freed, 0);
+	CHECK_EQ(do_purge(&f, WEIR_MESSAGE_STATE_READY, 300), 300);
+	CHECK_EQ(f.w.freed, 1);
+	CHECK_EQ(f.w.e.nr_idle[0], 256);
+	kernel_send(k, 10);
+	do_purge(&f, WEIR_MESSAGE_STATE_READY, 300);
+	CHECK_EQ(f.w.freed, 1);
+	world_exit(&f.w);
+}
+
+TEST(block_with_a_buffer_that_is_being_filled_stays)
+{
+	struct weir_block *b;
+	struct weir_msg *m;
+	struct client *k;
+	struct fixture f;
+
+	setup(&f, NULL);
+	k = client_kernel(&f.w, WEIR_ROLE_SEND);
+	CHECK(!weir_engine_pop_idle(&f.w.e, 0));
+	b = client_grant(k, 0);
+	world_lock(&f.w);
+	m = weir_engine_pop_idle(&f.w.e, 0);
+	CHECK_EQ(weir_engine_disown(&f.w.e, &k->p, b), -EBUSY);
+	m->blk->busy--;
+	m->state = WEIR_MSG_USER;
+	weir_engine_push_idle(&f.w.e, m);
+	world_unlock(&f.w);
+	CHECK_EQ(client_giveback(k, b), 0);
+	world_exit(&f.w);
+}
+
+TEST(admission_says_why_not)
+{
+	struct weir_config cfg = world_config;
+	struct weir_engine *e;
+	struct fixture f;
+
+	cfg.messages = 1;
+	setup(&f, &cfg);
+	e = &f.w.e;
+	client_stop(f.v, true);
+	world_lock(&f.w);
+	CHECK_EQ(weir_engine_admit(e, false), 0);
+	CHECK(weir_engine_open(e));
+	world_unlock(&f.w);
+	send_one(f.p);
+	world_lock(&f.w);
+	CHECK_EQ(weir_engine_admit(e, false), -EAGAIN);
+	CHECK(!weir_engine_open(e));
+	CHECK_EQ(weir_engine_admit(e, true), 0);
+	e->cfg.overflow = WEIR_OVERFLOW_ERROR;
+	CHECK_EQ(weir_engine_admit(e, false), -ENOBUFS);
+	CHECK(weir_engine_open(e));
+	e->cfg.state = WEIR_CHANNEL_STATE_DRAINING;
+	CHECK_EQ(weir_engine_admit(e, false), -ESHUTDOWN);
+	CHECK(weir_engine_open(e));
+	CHECK_EQ(weir_engine_admit(e, true), 0);
+	e->closed = true;
+	CHECK_EQ(weir_engine_admit(e, true), -ESHUTDOWN);
+	world_unlock(&f.w);
 	world_exit(&f.w);
 }

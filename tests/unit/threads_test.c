@@ -91,7 +91,7 @@ static void wake(struct weir_wake *wake)
 	}
 }
 
-static void k_enter(struct part *part, bool want)
+static void k_enter(struct part *part, u32 want)
 {
 	struct weir_wake news = { 0 };
 	struct weir_peer *p = &part->c->p;
@@ -204,7 +204,7 @@ static void *produce_carelessly(void *arg)
 			s->len = sizeof(struct payload);
 			publish(c);
 		}
-		k_enter(part, false);
+		k_enter(part, 0);
 		while (cqe_pop(c, &cqe)) {
 			CHECK(cqe.type == WEIR_CQE_RETURN ||
 			      cqe.res == -EBUSY);
@@ -224,7 +224,7 @@ static void *produce(void *arg)
 
 	while (!READ_ONCE(part->leave)) {
 		sent += send_some(part, sent);
-		k_enter(part, false);
+		k_enter(part, 0);
 		while (cqe_pop(c, &cqe))
 			CHECK_EQ(cqe.type, WEIR_CQE_RETURN);
 		if (sq_space(c) < c->p.rings.sq_entries)
@@ -271,7 +271,7 @@ static void *work(void *arg)
 			work_on(part, &cqe, &dice);
 		}
 		publish(part->c);
-		k_enter(part, true);
+		k_enter(part, 1);
 		sleep_until(&part->lock, &part->wait, has_completion, part);
 	}
 	return NULL;
@@ -289,7 +289,7 @@ static void *keep_entering(void *arg)
 	struct part *part = arg;
 
 	while (!READ_ONCE(all_done)) {
-		k_enter(part, false);
+		k_enter(part, 0);
 		pause_for(50);
 	}
 	return NULL;

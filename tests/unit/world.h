@@ -84,7 +84,8 @@ struct client *client_new(struct world *w, u32 role, u32 sq, u32 cq,
 struct client *client_kernel(struct world *w, u32 role);
 struct client *producer(struct world *w);
 struct client *worker(struct world *w);
-void client_end(struct client *c, enum weir_end how);
+/* Return: whether it had not ended before. */
+bool client_end(struct client *c, enum weir_end how);
 struct weir_block *client_grant(struct client *c, u32 cls);
 int client_giveback(struct client *c, struct weir_block *b);
 void client_stop(struct client *c, bool stop);
@@ -96,6 +97,7 @@ void publish(struct client *c);
 int enter(struct client *c);
 int enter_max(struct client *c, u32 max);
 int enter_want(struct client *c);
+int enter_want_n(struct client *c, u32 want);
 u64 buf_take(struct client *c);
 struct weir_sqe *sqe_send(struct client *c, u32 len);
 struct weir_sqe *sqe_answer(struct client *c, u8 op, u32 token);

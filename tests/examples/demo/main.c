@@ -154,7 +154,7 @@ static int judge(struct demo *demo, const struct options *options,
 		 const struct outcome *outcome)
 {
 	struct verdict verdict;
-	int ret;
+	int ret, err = 0;
 
 	verify_ledger(demo, outcome, &verdict);
 	screen_say("all is settled; comparing with sha256sum ...");
@@ -162,9 +162,12 @@ static int judge(struct demo *demo, const struct options *options,
 	if (ret)
 		fprintf(stderr, "demo: sha256sum: %s\n", strerror(-ret));
 	report_print(demo, outcome, &verdict);
-	if (options->json && (ret = report_json(demo, outcome, &verdict, options->json)))
-		fprintf(stderr, "demo: %s: %s\n", options->json, strerror(-ret));
-	return ret || !report_good(demo, outcome, &verdict);
+	if (options->json) {
+		err = report_json(demo, outcome, &verdict, options->json);
+		if (err)
+			fprintf(stderr, "demo: %s: %s\n", options->json, strerror(-err));
+	}
+	return ret || err || !report_good(demo, outcome, &verdict);
 }
 
 static const char *explain(int error)
@@ -232,10 +235,12 @@ int main(int argc, char *argv[])
 	ret = find_files(&demo, &options);
 	if (ret)
 		fprintf(stderr, "demo: files: %s\n", strerror(-ret));
-	if (!ret && !(demo.board = board_create(&demo.files)))
-		ret = -ENOMEM;
-	if (!ret && !(ret = add_channel(&demo)))
-		ret = run(&demo, &options);
+	if (!ret) {
+		demo.board = board_create(&demo.files);
+		ret = demo.board ? add_channel(&demo) : -ENOMEM;
+		if (!ret)
+			ret = run(&demo, &options);
+	}
 	files_free(&demo.files);
 	control_close(&demo.control);
 	return ret ? 1 : 0;
