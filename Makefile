@@ -74,7 +74,9 @@ kbuild:
 	[ -z "$$needs" ] || fail "depends on $$needs"; \
 	cmp -s src/weir.ko weir.ko || { cp src/weir.ko new.ko; mv new.ko weir.ko; }
 
-# ---- on this machine, with its own kernel and compiler ----
+# ---- on this machine, with its own kernel, compiler and libraries ----
+
+host	:= $(CURDIR)/build/host
 
 .PHONY: host-module
 host-module:
@@ -85,22 +87,22 @@ host-module:
 		echo "no headers of the running kernel: $$kdir is missing"; exit 1; }; \
 	$(MAKE) --no-print-directory kbuild KDIR=$$kdir OUT=build/host
 
-demo = build/bin/demo --json build/demo.json $(ARGS)
+demo = demo --json build/demo.json $(ARGS)
 ifdef HOST
 demo: host-module
-	@$(MAKE) --no-print-directory -C ctl
-	@$(MAKE) --no-print-directory -C tests/examples/demo
-	@insmod build/host/weir.ko && { \
-		LD_LIBRARY_PATH=$(CURDIR)/build/lib $(demo); status=$$?; \
-		rmmod weir && exit $$status; }
+	@$(MAKE) --no-print-directory -C ctl O=$(host)
+	@$(MAKE) --no-print-directory -C tests/examples/demo BUILD=$(host)
+	@insmod $(host)/weir.ko && { \
+		PATH=$(host)/bin:$$PATH LD_LIBRARY_PATH=$(host)/lib $(demo); \
+		status=$$?; rmmod weir && exit $$status; }
 else
 demo: all
 	@tests/vm/run --timeout 600 -- $(demo)
 endif
 
 install: host-module
-	$(MAKE) -C ctl install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
-	install -D -m 644 build/host/weir.ko \
+	$(MAKE) -C ctl install O=$(host) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	install -D -m 644 $(host)/weir.ko \
 		$(DESTDIR)/lib/modules/$$(uname -r)/updates/weir.ko
 	[ -n '$(DESTDIR)' ] || depmod
 

@@ -58,7 +58,7 @@ static void put_class(struct nlattr *attr, void *arg)
 	buffer = netlink_number(tb[WEIR_A_POOL_CLASS_SIZE]);
 	block = netlink_number(tb[WEIR_A_POOL_CLASS_BLOCK_SIZE]);
 	blocks = netlink_number(tb[WEIR_A_POOL_CLASS_BLOCKS]);
-	if (!buffer)
+	if (!buffer || !blocks)
 		return;
 	printf("  class %4s  %llu of %llu buffers busy, %llu block%s of %s\n",
 	       units_size(a, buffer), number(tb, WEIR_A_POOL_CLASS_BUFFERS_BUSY),

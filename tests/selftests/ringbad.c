@@ -39,6 +39,7 @@ static int refusal(struct raw *r, const struct weir_sqe *entry)
 static int still_works(const char *name)
 {
 	struct weir_cqe cqe;
+	uint64_t num = 0;
 	struct raw s, w;
 	int ret;
 
@@ -47,12 +48,14 @@ static int still_works(const char *name)
 		ret = raw_open(&w, name, RAW_WORK);
 	if (!ret)
 		ret = raw_send_nums(&s, 77, 1);
-	while (!ret) {
+	while (!ret && num != 77) {
 		ret = raw_next(&w, &cqe);
-		if (!ret && raw_ack(&w, cqe.token) != 1)
-			ret = -EIO;
-		if (!ret && raw_num(&w, &cqe) == 77)
+		if (ret)
 			break;
+		/* Before the ack: with it the memory may go. */
+		num = raw_num(&w, &cqe);
+		if (raw_ack(&w, cqe.token) != 1)
+			ret = -EIO;
 	}
 	raw_close(&s);
 	raw_close(&w);

@@ -321,9 +321,10 @@ TEST_F(windows, the_read_only_window_cannot_be_pinned_for_writing)
 }
 
 struct racer {
-	volatile unsigned char *at;
+	unsigned char *volatile at;
 	volatile bool stop;
-	unsigned long hits, misses;
+	volatile unsigned long hits;
+	unsigned long misses;
 };
 
 static void *race(void *arg)
@@ -343,25 +344,36 @@ static void *race(void *arg)
 /* Whatever the threads do: once GIVEBACK is back, nothing is mapped. */
 TEST_F(windows, fault_against_revocation)
 {
+	uint64_t addr, end, i, nr = 0, dirty = 0, open = 0, seed = seed_from_env();
 	struct racer r[2] = { 0 };
-	uint64_t first, addr, end, i, nr = 0, dirty = 0, open = 0;
+	unsigned long hits;
 	struct raw a, b;
 	pthread_t t[2];
 
 	ASSERT_EQ(0, raw_open(&a, self->name, RAW_SEND));
 	ASSERT_EQ(0, raw_open(&b, self->name, RAW_SEND));
-	ASSERT_EQ(1, raw_grant(&a, 3, 0, &first));
-	ASSERT_EQ(0, raw_giveback(&a, first));
 	for (i = 0; i < 2; i++) {
-		r[i].at = a.rw + first;
+		r[i].at = a.rw;
 		ASSERT_EQ(0, pthread_create(&t[i], NULL, race, &r[i]));
 	}
 	for (end = now_ns() + 4 * SECOND; now_ns() < end; nr++) {
 		ASSERT_EQ(1, raw_grant(&a, 3, WEIR_GRANT_WAIT, &addr));
+		r[0].at = a.rw + addr;
+		r[1].at = a.rw + addr;
+		/* Give it back before, amid or after their first touches. */
+		hits = r[0].hits + r[1].hits + chance(&seed) % 20;
+		if (nr % 4)
+			WAIT_FOR(r[0].hits + r[1].hits >= hits);
 		ASSERT_EQ(0, raw_giveback(&a, addr));
 		for (i = 0; i < 16; i++)
 			open += touch_write(a.rw + addr + i * 4096, 0xee) == 0;
-		ASSERT_EQ(1, raw_grant(&b, 3, WEIR_GRANT_WAIT, &addr));
+		ASSERT_EQ(1, raw_grant(&b, 3, WEIR_GRANT_WAIT, &addr))
+			TH_LOG("after %ju: the clients' account %ju and %ju, pool used %ju, pinned %ju",
+			       (uintmax_t)nr,
+			       (uintmax_t)client_num(self->name, a.at.client_id, WEIR_A_CLIENT_MEMORY),
+			       (uintmax_t)client_num(self->name, b.at.client_id, WEIR_A_CLIENT_MEMORY),
+			       (uintmax_t)POOL(self->name, USED),
+			       (uintmax_t)POOL(self->name, PINNED));
 		dirty += !all_zero(b.rw + addr, 65536);
 		ASSERT_EQ(0, raw_giveback(&b, addr));
 	}
@@ -371,6 +383,7 @@ TEST_F(windows, fault_against_revocation)
 	}
 	TH_LOG("%ju revocations, %lu touches hit, %lu missed", (uintmax_t)nr,
 	       r[0].hits + r[1].hits, r[0].misses + r[1].misses);
+	EXPECT_GT(r[0].hits + r[1].hits, 0);
 	EXPECT_EQ(0, open);
 	EXPECT_EQ(0, dirty);
 	raw_close(&a);

@@ -449,6 +449,27 @@ TEST(slots_of_a_rejection_are_not_taken_for_entries)
 	world_exit(&f.w);
 }
 
+TEST(rejection_is_taken_whole_or_not_at_all)
+{
+	struct weir_sqe *s;
+	struct fixture f;
+
+	setup(&f, NULL);
+	s = sqe_answer(f.v, WEIR_OP_REJECT, send_and_get(&f).token);
+	s->nr = 2;
+	s->len = 180;
+	memset(s->reason, 'x', WEIR_REASON_HEAD);
+	memset(sqe_next(f.v, 0), 'x', sizeof(*s));
+	memset(sqe_next(f.v, 0), 'x', sizeof(*s));
+	CHECK_EQ(enter_max(f.v, 2), 0);
+	CHECK_EQ(f.w.e.c.rejected, 0);
+	CHECK_EQ(enter_max(f.v, 3), 3);
+	CHECK_EQ(f.w.e.c.rejected, 1);
+	CHECK_EQ(strlen(world_msg(&f.w, 1)->text), 180);
+	cqe_none(f.v);
+	world_exit(&f.w);
+}
+
 TEST(slots_of_a_refused_rejection_are_not_taken_for_entries)
 {
 	struct weir_cqe cqe, res;

@@ -329,16 +329,33 @@ TEST(ended_client_gets_nothing_and_can_end_again)
 	setup(&f, NULL);
 	v = worker(&f.w);
 	woken = v->nr_woken;
-	f.w.wake.room = false;
 	CHECK(client_end(v, WEIR_END_DEATH));
 	CHECK_EQ(v->nr_woken, woken + 1);	/* its sleepers leave */
-	CHECK(f.w.wake.room);
 	CHECK(!client_end(v, WEIR_END_DEATH));
 	CHECK(!client_end(v, WEIR_END_DETACH));
 	CHECK_EQ(f.w.e.c.deaths, 1);
 	send_one(f.p);
 	cqe_none(v);
 	CHECK_EQ(f.w.e.nr_workers, 0);
+	world_exit(&f.w);
+}
+
+TEST(those_who_sleep_for_room_look_whether_they_have_ended)
+{
+	struct weir_config cfg = world_config;
+	struct fixture f;
+
+	cfg.messages = 1;
+	setup(&f, &cfg);
+	sqe_send(f.p, 1);
+	sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK(f.p->p.blocked);
+	f.w.wake.room = false;
+	CHECK_EQ(enter(f.p), 0);
+	CHECK(!f.w.wake.room);
+	client_end(f.p, WEIR_END_DETACH);
+	CHECK(f.w.wake.room);
 	world_exit(&f.w);
 }
 

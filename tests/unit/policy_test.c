@@ -219,6 +219,7 @@ TEST(load_is_the_share_of_time_a_message_was_held)
 	weir_engine_loads(&f.w.e, 100 * MS, f.w.now);
 	world_unlock(&f.w);
 	CHECK_EQ(f.v[1]->p.load, 500);
+	CHECK_EQ(f.v[0]->p.load, 100);	/* it held nothing since */
 	world_exit(&f.w);
 }
 

@@ -406,6 +406,13 @@ TEST(entry_that_may_answer_waits_for_a_free_completion)
 	CHECK(!(c->ring.kflags & WEIR_RING_CQ_MORE));
 	CHECK_EQ(result_get(c), -EINVAL);
 	cqe_none(c);
+	/* A ring that is just full has nothing waiting for it. */
+	for (i = 0; i < 4; i++)
+		sqe_next(c, 99);
+	CHECK_EQ(enter(c), 4);
+	CHECK(!(c->ring.kflags & WEIR_RING_CQ_MORE));
+	CHECK_EQ(enter(c), 0);
+	CHECK(!(c->ring.kflags & WEIR_RING_CQ_MORE));
 	world_exit(&w);
 }
 
