@@ -167,9 +167,10 @@ long weir_client_giveback(struct weir_client *c,
 		err = weir_engine_disown(&c->ch->eng, p, b);
 	spin_unlock(&c->ch->eng.lock);
 	spin_unlock_bh(&p->sq_lock);
-	/* What stays pinned goes on counting against the client. */
-	if (!err && weir_pool_put(&c->ch->pool, weir_pool_block(b)))
+	if (!err) {
 		c->memory -= bytes;
+		weir_pool_put(&c->ch->pool, weir_pool_block(b));
+	}
 	mutex_unlock(&c->grant_lock);
 	return err;
 }

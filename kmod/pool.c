@@ -17,6 +17,8 @@
 #include "fs.h"
 #include "window.h"
 
+static void retry(struct work_struct *work);
+
 static u64 zone_bytes(u32 zone)
 {
 	return 1ULL << weir_zone_shift(zone);
@@ -117,6 +119,7 @@ int weir_pool_init(struct weir_pool *pool, u64 floor, u64 limit)
 	mutex_init(&pool->lock);
 	init_waitqueue_head(&pool->wait);
 	INIT_LIST_HEAD(&pool->lost);
+	INIT_DELAYED_WORK(&pool->retry, retry);
 	for (i = 0; i < WEIR_ZONES; i++) {
 		ida_init(&pool->slots[i]);
 		INIT_LIST_HEAD(&pool->free[i]);
@@ -156,6 +159,7 @@ void weir_pool_exit(struct weir_pool *pool)
 	struct weir_pool_block *pb, *next;
 	u32 i, j;
 
+	cancel_delayed_work_sync(&pool->retry);
 	pool->limit = 0;
 	list_for_each_entry_safe(pb, next, &pool->lost, free_link) {
 		pool->populated -= zone_bytes(pb->zone);
@@ -189,17 +193,59 @@ static void make_free(struct weir_pool *pool, struct weir_pool_block *pb)
 	list_add(&pb->free_link, &pool->free[pb->zone]);
 }
 
-/* Looks whether pins have gone. Pinned memory counts as used until then. */
-static void reap(struct weir_pool *pool)
+/*
+ * Looks whether pins have gone. Pinned memory counts as used until then.
+ * Return: whether any had.
+ */
+static bool reap(struct weir_pool *pool)
 {
 	struct weir_pool_block *pb, *next;
+	bool any = false;
 
 	list_for_each_entry_safe(pb, next, &pool->lost, free_link) {
 		if (scrub(pb)) {
 			list_del(&pb->free_link);
 			make_free(pool, pb);
+			any = true;
 		}
 	}
+	return any;
+}
+
+/* Nobody tells when a pin goes. */
+static void retry(struct work_struct *work)
+{
+	struct weir_pool *pool = container_of(to_delayed_work(work),
+					      struct weir_pool, retry);
+	bool any, more;
+
+	mutex_lock(&pool->lock);
+	any = reap(pool);
+	more = !list_empty(&pool->lost);
+	mutex_unlock(&pool->lock);
+	if (any)
+		wake_up_interruptible_all(&pool->wait);
+	if (more)
+		schedule_delayed_work(&pool->retry, HZ / 10);
+}
+
+/*
+ * A fault that passed its first look before the revocation has a reference
+ * until it has had the folio's lock. It gets time to let go, so that what is
+ * counted as pinned is.
+ */
+static bool scrub_patiently(struct weir_pool_block *pb)
+{
+	u32 tries;
+
+	for (tries = 0; tries < 16; tries++) {
+		if (scrub(pb))
+			return true;
+		folio_lock(pb->folio);
+		folio_unlock(pb->folio);
+		cond_resched();
+	}
+	return false;
 }
 
 /* A block with memory, or NULL if @pool may not grow, or an ERR_PTR. */
@@ -307,8 +353,8 @@ void weir_pool_publish(struct weir_pool *pool, struct weir_pool_block *pb,
 		       struct weir_client *writer)
 {
 	folio_lock(pb->folio);
-	pb->writer = writer;
-	pb->live = true;
+	WRITE_ONCE(pb->writer, writer);
+	WRITE_ONCE(pb->live, true);
 	folio_unlock(pb->folio);
 	set_map(pool, pb, &pb->b);
 }
@@ -321,8 +367,8 @@ void weir_pool_publish(struct weir_pool *pool, struct weir_pool_block *pb,
 static void revoke(struct weir_pool *pool, struct weir_pool_block *pb)
 {
 	folio_lock(pb->folio);
-	pb->live = false;
-	pb->writer = NULL;
+	WRITE_ONCE(pb->live, false);
+	WRITE_ONCE(pb->writer, NULL);
 	folio_unlock(pb->folio);
 	weir_window_unmap(pool->inode, pb->b.addr, zone_bytes(pb->zone));
 	set_map(pool, pb, NULL);
@@ -333,11 +379,12 @@ static void revoke(struct weir_pool *pool, struct weir_pool_block *pb)
  * @pool: pool
  * @pb: block, published or not, all its entries in state USER
  *
- * Return: false if somebody has it pinned: it can be used again, and counts as
- * used, only when the pin is gone.
+ * If somebody has it pinned it can be used again, and counts as used, only
+ * when the pin is gone.
+ *
  * Context: may sleep; a worker, or the process that gave it back.
  */
-bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
+void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 {
 	u64 bytes = zone_bytes(pb->zone);
 	struct weir_msg *msgs = pb->b.msgs;
@@ -348,7 +395,7 @@ bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 	pool->freeing += bytes;
 	mutex_unlock(&pool->lock);
 	revoke(pool, pb);
-	clean = scrub(pb);
+	clean = scrub_patiently(pb);
 	WRITE_ONCE(pb->b.msgs, NULL);
 	kvfree_rcu_mightsleep(msgs);
 
@@ -361,11 +408,11 @@ bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb)
 	} else {
 		pool->pinned++;
 		list_add(&pb->free_link, &pool->lost);
+		schedule_delayed_work(&pool->retry, HZ / 10);
 	}
 	trim(pool, pb->zone, 0);
 	mutex_unlock(&pool->lock);
 	wake_up_interruptible_all(&pool->wait);
-	return clean;
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/idr.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "core/msg.h"
 
@@ -40,7 +41,7 @@ struct weir_pool_block {
  * @floor: @limit: bytes, `memory`. @populated: bytes of blocks that exist.
  * @used: bytes of those with an owner or on their way back. @freeing: the
  *	latter. @ledger: bytes of ledger entries. @peak: of @used.
- * @wait: for memory.
+ * @wait: for memory. @retry: looks at @lost again, while there is any.
  */
 struct weir_pool {
 	struct weir_map map;
@@ -61,6 +62,7 @@ struct weir_pool {
 	u64 refused;
 	u64 pinned;
 	wait_queue_head_t wait;
+	struct delayed_work retry;
 };
 
 static inline struct weir_pool_block *weir_pool_block(struct weir_block *b)
@@ -73,7 +75,7 @@ void weir_pool_exit(struct weir_pool *pool);
 struct weir_pool_block *weir_pool_get(struct weir_pool *pool, u32 cls);
 void weir_pool_publish(struct weir_pool *pool, struct weir_pool_block *pb,
 		       struct weir_client *writer);
-bool weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb);
+void weir_pool_put(struct weir_pool *pool, struct weir_pool_block *pb);
 void weir_pool_resize(struct weir_pool *pool, u64 limit);
 bool weir_pool_has_room(struct weir_pool *pool, u32 cls);
 void *weir_pool_data(const struct weir_msg *msg, struct folio **folio);

@@ -29,49 +29,59 @@ static void vma_close(struct vm_area_struct *vma)
 	atomic_dec(&vma_client(vma)->nr_vmas);
 }
 
-/* The memory behind an address, with a reference, or NULL. */
-static struct folio *find_folio(struct weir_pool *pool, u64 addr)
+/* May the client touch the block? For good only with the folio locked. */
+static bool may_touch(const struct weir_pool_block *pb,
+		      const struct weir_client *c, bool write)
+{
+	return READ_ONCE(pb->live) && !READ_ONCE(c->ep.peer.gone) &&
+	       (!write || READ_ONCE(pb->writer) == c);
+}
+
+/*
+ * The memory behind an address, with a reference, or NULL. Only for one who
+ * may touch it: a stranger's reference would look like a pin to its owner.
+ * Without a client, for anyone.
+ */
+static struct folio *find_folio(struct weir_pool *pool, u64 addr,
+				const struct weir_client *c, bool write)
 {
 	struct folio *folio = NULL;
+	struct weir_pool_block *pb;
 	struct weir_block *b;
 
-	rcu_read_lock();
+	guard(rcu)();
 	b = weir_map_find(&pool->map, addr);
-	if (b) {
-		folio = READ_ONCE(weir_pool_block(b)->folio);
-		if (folio && !folio_try_get(folio))
-			folio = NULL;
-		/* It may have been freed, and be another's by now. */
-		if (folio && weir_map_find(&pool->map, addr) != b) {
-			folio_put(folio);
-			folio = NULL;
-		}
-	}
-	rcu_read_unlock();
-	return folio;
+	if (!b)
+		return NULL;
+	pb = weir_pool_block(b);
+	if (c && !may_touch(pb, c, write))
+		return NULL;
+	folio = READ_ONCE(pb->folio);
+	if (!folio || !folio_try_get(folio))
+		return NULL;
+	/* It may have been freed, and be another's by now. */
+	if (weir_map_find(&pool->map, addr) == b)
+		return folio;
+	folio_put(folio);
+	return NULL;
 }
 
 /*
  * With the folio locked: is it still that address's memory, and may the client
  * touch it? If so it stays so until the lock is dropped.
  */
-static bool may_touch(struct weir_pool *pool, u64 addr, struct folio *folio,
-		      struct weir_client *c, bool write)
+static bool check_locked(struct weir_pool *pool, u64 addr, struct folio *folio,
+			 const struct weir_client *c, bool write)
 {
 	struct weir_pool_block *pb;
 	struct weir_block *b;
-	bool ok = false;
 
-	rcu_read_lock();
+	guard(rcu)();
 	b = weir_map_find(&pool->map, addr);
-	if (b) {
-		pb = weir_pool_block(b);
-		ok = READ_ONCE(pb->folio) == folio && pb->live &&
-		     !READ_ONCE(c->ep.peer.gone) &&
-		     (!write || pb->writer == c);
-	}
-	rcu_read_unlock();
-	return ok;
+	if (!b)
+		return false;
+	pb = weir_pool_block(b);
+	return READ_ONCE(pb->folio) == folio && may_touch(pb, c, write);
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, u64 base, bool write)
@@ -79,7 +89,7 @@ static vm_fault_t fault(struct vm_fault *vmf, u64 base, bool write)
 	struct weir_client *c = vma_client(vmf->vma);
 	struct weir_pool *pool = &c->ch->pool;
 	u64 addr = ((u64)vmf->pgoff << PAGE_SHIFT) - base;
-	struct folio *folio = find_folio(pool, addr);
+	struct folio *folio = find_folio(pool, addr, c, write);
 
 	if (!folio)
 		return VM_FAULT_SIGBUS;
@@ -87,7 +97,7 @@ static vm_fault_t fault(struct vm_fault *vmf, u64 base, bool write)
 		folio_put(folio);
 		return VM_FAULT_SIGBUS;
 	}
-	if (!may_touch(pool, addr, folio, c, write)) {
+	if (!check_locked(pool, addr, folio, c, write)) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return VM_FAULT_SIGBUS;
@@ -221,7 +231,7 @@ void weir_window_unmap(struct inode *inode, u64 addr, u64 len)
 /* Waits for a fault on a block that may have passed its check before. */
 static void wait_for_fault(struct weir_pool *pool, u64 addr)
 {
-	struct folio *folio = find_folio(pool, addr);
+	struct folio *folio = find_folio(pool, addr, NULL, false);
 
 	if (!folio)
 		return;
