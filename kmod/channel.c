@@ -123,8 +123,8 @@ void weir_channel_end(struct weir_change *c)
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
 	/*
-	 * One at a time, in order: who is woken and sends comes by here again
-	 * and wakes the next, while there is room.
+	 * The first in line. Who leaves the line wakes the next, while there
+	 * is room.
 	 */
 	if (c->wake.room) {
 		if (wq_has_sleeper(&ch->room)) {
@@ -714,6 +714,52 @@ bool weir_channel_may(const struct weir_channel *ch, int mask)
 		mode >>= 3;
 	return mode & mask ||
 	       ns_capable_noaudit(&init_user_ns, CAP_DAC_OVERRIDE);
+}
+
+/**
+ * weir_line_ahead - do others wait for room before the caller?
+ * @ch: channel
+ * @line: of the caller
+ *
+ * A hint: who takes a queue for empty that is just being joined comes first.
+ */
+bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line)
+{
+	return !line->in && waitqueue_active(&ch->room);
+}
+
+/**
+ * weir_line_join - wait for room behind all others
+ * @ch: channel
+ * @line: zeroed, or in already
+ *
+ * From here on the caller is woken when it may try, and only it.
+ */
+void weir_line_join(struct weir_channel *ch, struct weir_line *line)
+{
+	if (line->in)
+		return;
+	/* Not an entry that a wake-up removes: the place is kept. */
+	init_waitqueue_entry(&line->entry, current);
+	add_wait_queue_exclusive(&ch->room, &line->entry);
+	line->in = true;
+}
+
+/**
+ * weir_line_leave - wait no longer, with success or without
+ * @ch: channel
+ * @line: in or not
+ *
+ * The next in line may try.
+ */
+void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
+{
+	if (!line->in)
+		return;
+	remove_wait_queue(&ch->room, &line->entry);
+	line->in = false;
+	if (weir_engine_open(&ch->eng))
+		wake_up_interruptible(&ch->room);
 }
 
 /**

@@ -105,6 +105,19 @@ void weir_channel_end(struct weir_change *c);
 void weir_channel_lock(struct weir_change *c, struct weir_channel *ch);
 void weir_channel_unlock(struct weir_change *c);
 
+/**
+ * struct weir_line - a place among those who wait for room, first come first
+ *	served: kept over all attempts until weir_line_leave()
+ */
+struct weir_line {
+	struct wait_queue_entry entry;
+	bool in;
+};
+
+bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line);
+void weir_line_join(struct weir_channel *ch, struct weir_line *line);
+void weir_line_leave(struct weir_channel *ch, struct weir_line *line);
+
 int weir_channel_init(void);
 void weir_channel_exit(void);
 struct weir_channel *weir_channel_create(const char *name,

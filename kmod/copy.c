@@ -111,7 +111,7 @@ static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 }
 
 static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
-		      bool nonblock)
+		      const struct weir_line *line, bool nonblock)
 {
 	struct weir_engine *e = &ch->eng;
 	struct weir_change c;
@@ -119,6 +119,9 @@ static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 
 	weir_channel_lock(&c, ch);
 	err = weir_engine_admit(e, false);
+	if (!err && e->cfg.overflow == WEIR_OVERFLOW_BLOCK &&
+	    weir_line_ahead(ch, line))
+		err = -EAGAIN;
 	if (!err) {
 		msg->blk->busy--;	/* counted once more by the ledger */
 		weir_engine_accept(e, &ch->writer.peer, msg, ktime_get_ns());
@@ -160,7 +163,7 @@ static bool memory(void *arg)
  * such that it takes for ever.
  */
 static int copy_once(struct weir_channel *ch, struct iov_iter *from,
-		     bool nonblock)
+		     const struct weir_line *line, bool nonblock)
 {
 	size_t len = iov_iter_count(from);
 	struct weir_msg *msg;
@@ -175,7 +178,7 @@ static int copy_once(struct weir_channel *ch, struct iov_iter *from,
 		return PTR_ERR(msg);
 	err = fill(msg, from, len);
 	if (!err) {
-		err = try_accept(ch, msg, nonblock);
+		err = try_accept(ch, msg, line, nonblock);
 		if (err)
 			iov_iter_revert(from, len);
 	}
@@ -185,11 +188,14 @@ static int copy_once(struct weir_channel *ch, struct iov_iter *from,
 }
 
 /* Sleeps until copy_once(), which said @why, is worth another try. */
-static int wait_for(struct weir_channel *ch, struct wait_memory *w, int why)
+static int wait_for(struct weir_channel *ch, struct wait_memory *w,
+		    struct weir_line *line, int why)
 {
-	if (why == -EAGAIN)
-		return weir_channel_sleep(&ch->room, &ch->writer.wait, NULL,
-					  room, ch);
+	if (why == -EAGAIN) {
+		weir_line_join(ch, line);
+		return weir_channel_sleep(NULL, &ch->writer.wait, NULL, room,
+					  ch);
+	}
 	return weir_channel_sleep(&ch->pool.wait, &ch->writer.wait, NULL,
 				  memory, w);
 }
@@ -209,6 +215,7 @@ ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 {
 	size_t len = iov_iter_count(from);
 	struct wait_memory w = { .ch = ch };
+	struct weir_line line = {};
 	bool block;
 	int err;
 
@@ -218,20 +225,16 @@ ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 		return -EMSGSIZE;
 	atomic64_inc(&ch->enters);
 	w.cls = weir_class_for(len);
-	for (;;) {
+	do {
 		w.returns = READ_ONCE(ch->eng.idle_returns);
-		err = copy_once(ch, from, nonblock);
-		if (!err)
-			return len;
+		err = copy_once(ch, from, &line, nonblock);
 		block = READ_ONCE(ch->eng.cfg.overflow) == WEIR_OVERFLOW_BLOCK;
 		if (err != -EAGAIN && !(err == -ENOBUFS && block))
-			return err;
-		if (nonblock)
-			return -EAGAIN;
-		err = wait_for(ch, &w, err);
+			break;
+		err = nonblock ? -EAGAIN : wait_for(ch, &w, &line, err);
 		if (!err && signal_pending(current))
 			err = -EINTR;
-		if (err)
-			return err;
-	}
+	} while (!err);
+	weir_line_leave(ch, &line);
+	return err ?: len;
 }

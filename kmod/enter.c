@@ -18,6 +18,7 @@ struct enter {
 	bool limited;	/* @until is a deadline */
 	bool nosleep;	/* the time-out was ~0 */
 	bool blocked;	/* an entry waits for room */
+	struct weir_line line;
 	ktime_t until;
 };
 
@@ -67,6 +68,7 @@ static int submit(struct enter *e)
 
 	weir_channel_begin(&change, c->ch);
 	spin_lock_bh(&p->sq_lock);
+	p->hold = weir_line_ahead(c->ch, &e->line);
 	if (!p->gone)
 		n = weir_engine_submit(&c->ch->eng, p, max,
 				       e->arg->min_complete, false,
@@ -83,7 +85,8 @@ static int sleep_for_room(struct enter *e)
 
 	if (e->nosleep)
 		return -ETIME;
-	return weir_channel_sleep(&ch->room, &e->c->ep.wait,
+	weir_line_join(ch, &e->line);
+	return weir_channel_sleep(NULL, &e->c->ep.wait,
 				  e->limited ? &e->until : NULL, room, e);
 }
 
@@ -185,6 +188,7 @@ long weir_client_enter(struct weir_client *c, const struct weir_enter *arg)
 	set_deadline(&e, arg->timeout_ns);
 	stop_or_start(c, arg->flags);
 	err = submit_all(&e);
+	weir_line_leave(c->ch, &e.line);
 	if (arg->flags & WEIR_ENTER_WAIT && (!err || err == -EAGAIN))
 		err = sleep_for_completions(&e);
 	if (READ_ONCE(c->ep.peer.gone) && !e.done)

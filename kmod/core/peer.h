@@ -35,6 +35,7 @@ struct weir_stage {
  * @rings: see ring.h.
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
  * @blocked: an entry stays in the ring for want of room; sq_lock.
+ * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
  * Constant: @id, @role, @kernel, @uid (of its process).
@@ -63,6 +64,7 @@ struct weir_peer {
 	struct weir_rings rings;
 	struct weir_stage *stage;
 	bool blocked;
+	bool hold;
 	struct list_head blocks;
 
 	struct weir_engine *eng;

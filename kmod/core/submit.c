@@ -200,6 +200,8 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 {
 	int res = st->res ?: weir_engine_admit(e, force);
 
+	if (!res && p->hold && !force && e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
+		res = -EAGAIN;
 	if (!res) {
 		weir_engine_accept(e, p, st->msg, now);
 		return 0;

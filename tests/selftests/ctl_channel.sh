@@ -124,7 +124,7 @@ check "an empty channel is deleted" weirctl channel del "$b"
 check "with its device file" test ! -e "/dev/weir/$b"
 new_channel
 weirctl send "$channel" x y
-weirctl work "$channel" -- sleep 1000 &
+weirctl work "$channel" -- sleep 1000 2>/dev/null &
 wait_until is "$channel" inflight_now 1
 expect_exit "force deletes one in use" 0 weirctl channel del "$channel" force
 wait $!

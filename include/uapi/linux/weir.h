@@ -82,7 +82,7 @@ enum weir_op {
  * @delay_ms: FAIL, RELEASE: delay in milliseconds, 0..86400000.
  * @addr: SEND: offset of the message in the writable window; message and
  *	length must lie inside one buffer of a block this client owns.
- * @key: ordering key, 0 for none.
+ * @key: ordering key, 0 for none. Passed on; not obeyed in this version.
  * @corr: correlation id, passed on.
  * @deadline_ns: CLOCK_MONOTONIC, 0 for none. Passed on.
  * @user_data: given back in a RESULT; also the producer's own sequence number.
@@ -320,8 +320,8 @@ struct weir_attach {
  *
  * Returns the number of entries consumed (one that was refused counts: its
  * RESULT says why). If that is 0: -EINTR a signal came during the sleep,
- * -ETIME the time passed, -EAGAIN entries stay in the ring for want of room
- * and SQ_WAIT was not given. -ESHUTDOWN the client has ended, -EBUSY the
+ * -ETIME the time passed, -EAGAIN entries stay in the ring: for want of room
+ * and SQ_WAIT was not given, or because this client's completion ring is full. -ESHUTDOWN the client has ended, -EBUSY the
  * caller is not the holder's process, -EPROTO the submission ring's tail is
  * more than sq_entries ahead of its head (nothing is consumed).
  */

@@ -3,7 +3,7 @@
  * Makes the kernel complain, each time in the way asked for, to show that
  * tests/vm/run notices.
  */
-#include <linux/delay.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -40,7 +40,7 @@ static int __init complain_init(void)
 		lost = NULL;
 	} else if (!strcmp(how, "sleep")) {
 		spin_lock(&outer);
-		msleep(20);
+		might_sleep();
 		spin_unlock(&outer);
 	} else if (!strcmp(how, "lock")) {
 		take_both(&outer, &inner);
