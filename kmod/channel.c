@@ -725,6 +725,7 @@ bool weir_channel_may(const struct weir_channel *ch, int mask)
  */
 bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line)
 {
+	/* No fence: see above. */
 	return !line->in && waitqueue_active(&ch->room);
 }
 
