@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Channels: their table, their life, and what follows a change of the engine.
+ * Channels: their table, their life, their works.
  *
  * Life: created and deleted through netlink under the table's lock. Deletion
  * closes the engine first, so that nothing is accepted, attached or handed out
@@ -16,6 +16,7 @@
 #include <linux/sched/signal.h>
 #include <linux/xarray.h>
 
+#include "change.h"
 #include "client.h"
 #include "compat.h"
 #include "device.h"
@@ -26,156 +27,7 @@
 static DEFINE_MUTEX(table_lock);
 static DEFINE_XARRAY_ALLOC1(table);
 static u32 last_id;
-static struct workqueue_struct *wq;
-
-/**
- * weir_channel_begin - start to use the engine
- * @c: filled in
- * @ch: the caller has a reference
- *
- * Context: until weir_channel_end() this is an RCU read section, in which the
- * peers to be woken stay.
- */
-void weir_channel_begin(struct weir_change *c, struct weir_channel *ch)
-{
-	c->ch = ch;
-	memset(&c->wake, 0, sizeof(c->wake));
-	rcu_read_lock();
-}
-
-static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
-{
-	struct weir_endpoint *ep;
-	struct weir_peer *next;
-
-	for (; p; p = next) {
-		next = p->wake_next;
-		ep = container_of(p, struct weir_endpoint, peer);
-		/*
-		 * The release, since next has been read; and the fence in
-		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
-		 * the latter with prepare_to_wait(), too.
-		 */
-		smp_store_release(&p->waking, false);
-		if (!wq_has_sleeper(&ep->wait))
-			continue;
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
-					   EPOLLERR | EPOLLHUP :
-					   EPOLLIN | EPOLLRDNORM);
-	}
-}
-
-static bool in_step(struct weir_channel *ch)
-{
-	/*
-	 * Between the change and this look, here and in sync_channel(): of two
-	 * who change at once, one sees what the other left out of step.
-	 */
-	smp_mb();
-	return READ_ONCE(ch->eng.held) == READ_ONCE(ch->pinned) &&
-	       READ_ONCE(ch->eng.alarm) == READ_ONCE(ch->armed);
-}
-
-static void set_pinned(struct weir_channel *ch, bool held)
-{
-	if (held == ch->pinned)
-		return;
-	if (held)
-		__module_get(THIS_MODULE);
-	else
-		module_put(THIS_MODULE);
-	WRITE_ONCE(ch->pinned, held);
-}
-
-static void set_alarm(struct weir_channel *ch, u64 at)
-{
-	if (at == ch->armed)
-		return;
-	WRITE_ONCE(ch->armed, at);
-	if (at == U64_MAX)
-		hrtimer_try_to_cancel(&ch->timer);
-	else
-		hrtimer_start(&ch->timer, ns_to_ktime(at),
-			      HRTIMER_MODE_ABS_SOFT);
-}
-
-/* Brings timer and module reference in line with the engine. */
-static void sync_channel(struct weir_channel *ch)
-{
-	spin_lock_bh(&ch->sync_lock);
-	do {
-		set_pinned(ch, READ_ONCE(ch->eng.held));
-		set_alarm(ch, READ_ONCE(ch->eng.alarm));
-	} while (!in_step(ch));
-	spin_unlock_bh(&ch->sync_lock);
-}
-
-/**
- * weir_channel_end - do what the changes ask for
- * @c: from weir_channel_begin()
- */
-void weir_channel_end(struct weir_change *c)
-{
-	struct weir_channel *ch = c->ch;
-
-	if (!in_step(ch))
-		sync_channel(ch);
-	wake_peers(ch, c->wake.peers);
-	/*
-	 * The first in line. Who leaves the line wakes the next, while there
-	 * is room.
-	 */
-	if (c->wake.room) {
-		if (wq_has_sleeper(&ch->room)) {
-			atomic64_inc(&ch->wakeups);
-			wake_up_interruptible(&ch->room);
-		}
-		/* The fence is the one of wq_has_sleeper() before. */
-		if (waitqueue_active(&ch->room_poll))
-			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
-						   EPOLLWRNORM);
-	}
-	/*
-	 * No fence: who polls joins the queue and then looks under the engine's
-	 * lock. Either it saw the message, or we see it in the queue.
-	 */
-	if (waitqueue_active(&ch->arrived) && weir_lane_ready(&ch->eng.lane))
-		wake_up_interruptible_poll(&ch->arrived, EPOLLIN | EPOLLRDNORM);
-	if (c->wake.orphans)
-		queue_work(wq, &ch->reclaim);
-	if (READ_ONCE(ch->eng.closed))
-		goto out;
-	if (c->wake.events)
-		queue_work(wq, &ch->news);
-	if (READ_ONCE(ch->eng.traffic) && !delayed_work_pending(&ch->loads))
-		queue_delayed_work(wq, &ch->loads,
-				   msecs_to_jiffies(ch->eng.cfg.load_interval));
-out:
-	rcu_read_unlock();
-}
-
-/**
- * weir_channel_lock - weir_channel_begin() and the engine's lock
- * @c: filled in
- * @ch: channel
- */
-void weir_channel_lock(struct weir_change *c, struct weir_channel *ch)
-{
-	weir_channel_begin(c, ch);
-	weir_engine_lock(&ch->eng, &c->wake);
-}
-
-/**
- * weir_channel_unlock - finish the change, unlock, and weir_channel_end()
- * @c: from weir_channel_lock()
- */
-void weir_channel_unlock(struct weir_change *c)
-{
-	weir_engine_finish(&c->ch->eng, ktime_get_ns());
-	weir_engine_unlock(&c->ch->eng);
-	weir_channel_end(c);
-}
+struct workqueue_struct *weir_channel_wq;
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
@@ -280,7 +132,7 @@ static void loads(struct work_struct *work)
 	weir_channel_unlock(&c);
 	/* Once more after the last message, so that no load is left standing. */
 	if (traffic && !READ_ONCE(ch->eng.closed))
-		queue_delayed_work(wq, &ch->loads,
+		queue_delayed_work(weir_channel_wq, &ch->loads,
 				   msecs_to_jiffies(ch->eng.cfg.load_interval));
 }
 
@@ -717,107 +569,14 @@ bool weir_channel_may(const struct weir_channel *ch, int mask)
 }
 
 /**
- * weir_line_ahead - do others wait for room before the caller?
- * @ch: channel
- * @line: of the caller
- *
- * A hint: who takes a queue for empty that is just being joined comes first.
- */
-bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line)
-{
-	/* No fence: see above. */
-	return !line->in && waitqueue_active(&ch->room);
-}
-
-/**
- * weir_line_join - wait for room behind all others
- * @ch: channel
- * @line: zeroed, or in already
- *
- * From here on the caller is woken when it may try, and only it.
- */
-void weir_line_join(struct weir_channel *ch, struct weir_line *line)
-{
-	if (line->in)
-		return;
-	/* Not an entry that a wake-up removes: the place is kept. */
-	init_waitqueue_entry(&line->entry, current);
-	add_wait_queue_exclusive(&ch->room, &line->entry);
-	line->in = true;
-}
-
-/**
- * weir_line_leave - wait no longer, with success or without
- * @ch: channel
- * @line: in or not
- *
- * The next in line may try.
- */
-void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
-{
-	if (!line->in)
-		return;
-	remove_wait_queue(&ch->room, &line->entry);
-	line->in = false;
-	if (weir_engine_open(&ch->eng))
-		wake_up_interruptible(&ch->room);
-}
-
-/**
- * weir_channel_sleep - wait for a condition
- * @queue: where one waiter is woken at a time, in order; or NULL
- * @own: where the caller alone is woken
- * @until: absolute CLOCK_MONOTONIC, or NULL
- * @done: the condition; must not sleep
- * @arg: for it
- *
- * Return: 0, -EINTR, -ETIME.
- */
-int weir_channel_sleep(struct wait_queue_head *queue,
-		       struct wait_queue_head *own, ktime_t *until,
-		       bool (*done)(void *arg), void *arg)
-{
-	DEFINE_WAIT(in_queue);
-	DEFINE_WAIT(alone);
-	int err = 0;
-
-	for (;;) {
-		if (queue)
-			prepare_to_wait_exclusive(queue, &in_queue,
-						  TASK_INTERRUPTIBLE);
-		prepare_to_wait(own, &alone, TASK_INTERRUPTIBLE);
-		if (done(arg))
-			break;
-		if (signal_pending(current)) {
-			err = -EINTR;
-			break;
-		}
-		if (!until) {
-			schedule();
-		} else if (!schedule_hrtimeout(until, HRTIMER_MODE_ABS)) {
-			err = done(arg) ? 0 : -ETIME;
-			break;
-		}
-	}
-	finish_wait(own, &alone);
-	if (!queue)
-		return err;
-	finish_wait(queue, &in_queue);
-	/* A wake-up that was meant for the next in line is passed on. */
-	if (err)
-		wake_up_interruptible(queue);
-	return err;
-}
-
-/**
  * weir_channel_init - at module load
  *
  * Return: 0 or -ENOMEM.
  */
 int weir_channel_init(void)
 {
-	wq = alloc_workqueue("weir", WQ_UNBOUND, 0);
-	return wq ? 0 : -ENOMEM;
+	weir_channel_wq = alloc_workqueue("weir", WQ_UNBOUND, 0);
+	return weir_channel_wq ? 0 : -ENOMEM;
 }
 
 /**
@@ -839,6 +598,6 @@ void weir_channel_exit(void)
 		if (!err)
 			dismantle(ch);
 	}
-	destroy_workqueue(wq);
+	destroy_workqueue(weir_channel_wq);
 	xa_destroy(&table);
 }

@@ -89,34 +89,7 @@ struct weir_channel {
 	atomic64_t wakeups;
 };
 
-/**
- * struct weir_change - one use of a channel's engine
- *
- * Between weir_channel_begin() and weir_channel_end() the engine may be locked
- * and changed, once or more; the end wakes, arms, reclaims.
- */
-struct weir_change {
-	struct weir_channel *ch;
-	struct weir_wake wake;
-};
-
-void weir_channel_begin(struct weir_change *c, struct weir_channel *ch);
-void weir_channel_end(struct weir_change *c);
-void weir_channel_lock(struct weir_change *c, struct weir_channel *ch);
-void weir_channel_unlock(struct weir_change *c);
-
-/**
- * struct weir_line - a place among those who wait for room, first come first
- *	served: kept over all attempts until weir_line_leave()
- */
-struct weir_line {
-	struct wait_queue_entry entry;
-	bool in;
-};
-
-bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line);
-void weir_line_join(struct weir_channel *ch, struct weir_line *line);
-void weir_line_leave(struct weir_channel *ch, struct weir_line *line);
+extern struct workqueue_struct *weir_channel_wq;
 
 int weir_channel_init(void);
 void weir_channel_exit(void);
@@ -134,9 +107,6 @@ struct weir_channel *weir_channel_by_minor(u32 minor);
 struct weir_channel *weir_channel_next(u32 id);
 void weir_channel_put(struct weir_channel *ch);
 bool weir_channel_may(const struct weir_channel *ch, int mask);
-int weir_channel_sleep(struct wait_queue_head *queue,
-		       struct wait_queue_head *own, ktime_t *until,
-		       bool (*done)(void *arg), void *arg);
 const char *weir_channel_bad_name(const char *name);
 
 #endif /* _WEIR_CHANNEL_H */

@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "change.h"
 #include "fs.h"
 #include "load.h"
 #include "netlink.h"

@@ -8,6 +8,9 @@
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 
+#include "change.h"
+#include "line.h"
+
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
 	guard(spinlock_bh)(&ch->eng.lock);
@@ -193,11 +196,11 @@ static int wait_for(struct weir_channel *ch, struct wait_memory *w,
 {
 	if (why == -EAGAIN) {
 		weir_line_join(ch, line);
-		return weir_channel_sleep(NULL, &ch->writer.wait, NULL, room,
-					  ch);
+		return weir_line_sleep(NULL, &ch->writer.wait, NULL, room,
+				       ch);
 	}
-	return weir_channel_sleep(&ch->pool.wait, &ch->writer.wait, NULL,
-				  memory, w);
+	return weir_line_sleep(&ch->pool.wait, &ch->writer.wait, NULL,
+			       memory, w);
 }
 
 /**

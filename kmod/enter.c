@@ -8,6 +8,9 @@
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 
+#include "change.h"
+#include "line.h"
+
 #define SLOTS_MAX	256U	/* consumed with bottom halves off */
 
 /* One ENTER under way. */
@@ -86,8 +89,8 @@ static int sleep_for_room(struct enter *e)
 	if (e->nosleep)
 		return -ETIME;
 	weir_line_join(ch, &e->line);
-	return weir_channel_sleep(NULL, &e->c->ep.wait,
-				  e->limited ? &e->until : NULL, room, e);
+	return weir_line_sleep(NULL, &e->c->ep.wait,
+			       e->limited ? &e->until : NULL, room, e);
 }
 
 static bool more_published(struct enter *e)
@@ -133,8 +136,8 @@ static int sleep_for_completions(struct enter *e)
 		return 0;
 	if (e->nosleep)
 		return -ETIME;
-	return weir_channel_sleep(NULL, &e->c->ep.wait,
-				  e->limited ? &e->until : NULL, enough, e);
+	return weir_line_sleep(NULL, &e->c->ep.wait,
+			       e->limited ? &e->until : NULL, enough, e);
 }
 
 static int check(struct weir_client *c, const struct weir_enter *arg)
@@ -226,9 +229,9 @@ long weir_client_settle(struct weir_client *c, struct weir_settle *arg)
 	set_deadline(&e, arg->timeout_ns);
 	if (!settled(c))
 		err = e.nosleep ? -ETIME :
-		      weir_channel_sleep(NULL, &c->ep.wait,
-					 e.limited ? &e.until : NULL,
-					 settled, c);
+		      weir_line_sleep(NULL, &c->ep.wait,
+				      e.limited ? &e.until : NULL,
+				      settled, c);
 	weir_channel_lock(&change, c->ch);
 	arg->accepted = p->accepted;
 	arg->acked = p->settled_acked;

@@ -8,6 +8,8 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
+#include "line.h"
+
 struct wait_memory {
 	struct weir_client *c;
 	u32 cls;
@@ -131,8 +133,8 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 			return 0;
 		if (signal_pending(current))
 			return -EINTR;
-		err = weir_channel_sleep(&c->ch->pool.wait, &c->ep.wait, limit,
-					 worth_a_look, &w);
+		err = weir_line_sleep(&c->ch->pool.wait, &c->ep.wait, limit,
+				      worth_a_look, &w);
 		if (err)
 			return err;
 	}

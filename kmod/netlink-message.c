@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
+#include "change.h"
 #include "client.h"
 
 #define PAYLOAD_MAX	16384	/* bytes shown of a message */

@@ -9,6 +9,9 @@
 #include <linux/mm.h>
 #include <linux/uio.h>
 
+#include "change.h"
+#include "line.h"
+
 static struct weir_reader *held_reader(struct weir_held *held)
 {
 	return container_of(held, struct weir_reader, held);
@@ -238,8 +241,8 @@ static ssize_t take(struct weir_reader *r, struct iov_iter *to, bool nonblock)
 		want(r, true);
 		res = has_message(r) ? 0 :
 		      nonblock ? -EAGAIN :
-		      weir_channel_sleep(NULL, &r->ep.wait, NULL, has_message,
-					 r);
+		      weir_line_sleep(NULL, &r->ep.wait, NULL, has_message,
+				      r);
 		want(r, false);
 		if (res && !READ_ONCE(r->tag.msg))
 			return res;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What follows a change of the engine, once its lock is gone: who is woken,
+ * which works and timers run, whether the module may be unloaded.
+ */
+#include "change.h"
+
+#include <linux/module.h>
+#include <linux/poll.h>
+
+/**
+ * weir_channel_begin - start to use the engine
+ * @c: filled in
+ * @ch: the caller has a reference
+ *
+ * Context: until weir_channel_end() this is an RCU read section, in which the
+ * peers to be woken stay.
+ */
+void weir_channel_begin(struct weir_change *c, struct weir_channel *ch)
+{
+	c->ch = ch;
+	memset(&c->wake, 0, sizeof(c->wake));
+	rcu_read_lock();
+}
+
+static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
+{
+	struct weir_endpoint *ep;
+	struct weir_peer *next;
+
+	for (; p; p = next) {
+		next = p->wake_next;
+		ep = container_of(p, struct weir_endpoint, peer);
+		/*
+		 * The release, since next has been read; and the fence in
+		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
+		 * the latter with prepare_to_wait(), too.
+		 */
+		smp_store_release(&p->waking, false);
+		if (!wq_has_sleeper(&ep->wait))
+			continue;
+		atomic64_inc(&ch->wakeups);
+		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
+					   EPOLLERR | EPOLLHUP :
+					   EPOLLIN | EPOLLRDNORM);
+	}
+}
+
+static bool in_step(struct weir_channel *ch)
+{
+	/*
+	 * Between the change and this look, here and in sync_channel(): of two
+	 * who change at once, one sees what the other left out of step.
+	 */
+	smp_mb();
+	return READ_ONCE(ch->eng.held) == READ_ONCE(ch->pinned) &&
+	       READ_ONCE(ch->eng.alarm) == READ_ONCE(ch->armed);
+}
+
+static void set_pinned(struct weir_channel *ch, bool held)
+{
+	if (held == ch->pinned)
+		return;
+	if (held)
+		__module_get(THIS_MODULE);
+	else
+		module_put(THIS_MODULE);
+	WRITE_ONCE(ch->pinned, held);
+}
+
+static void set_alarm(struct weir_channel *ch, u64 at)
+{
+	if (at == ch->armed)
+		return;
+	WRITE_ONCE(ch->armed, at);
+	if (at == U64_MAX)
+		hrtimer_try_to_cancel(&ch->timer);
+	else
+		hrtimer_start(&ch->timer, ns_to_ktime(at),
+			      HRTIMER_MODE_ABS_SOFT);
+}
+
+/* Brings timer and module reference in line with the engine. */
+static void sync_channel(struct weir_channel *ch)
+{
+	spin_lock_bh(&ch->sync_lock);
+	do {
+		set_pinned(ch, READ_ONCE(ch->eng.held));
+		set_alarm(ch, READ_ONCE(ch->eng.alarm));
+	} while (!in_step(ch));
+	spin_unlock_bh(&ch->sync_lock);
+}
+
+/**
+ * weir_channel_end - do what the changes ask for
+ * @c: from weir_channel_begin()
+ */
+void weir_channel_end(struct weir_change *c)
+{
+	struct weir_channel *ch = c->ch;
+
+	if (!in_step(ch))
+		sync_channel(ch);
+	wake_peers(ch, c->wake.peers);
+	/*
+	 * The first in line. Who leaves the line wakes the next, while there
+	 * is room.
+	 */
+	if (c->wake.room) {
+		if (wq_has_sleeper(&ch->room)) {
+			atomic64_inc(&ch->wakeups);
+			wake_up_interruptible(&ch->room);
+		}
+		/* The fence is the one of wq_has_sleeper() before. */
+		if (waitqueue_active(&ch->room_poll))
+			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
+						   EPOLLWRNORM);
+	}
+	/*
+	 * No fence: who polls joins the queue and then looks under the engine's
+	 * lock. Either it saw the message, or we see it in the queue.
+	 */
+	if (waitqueue_active(&ch->arrived) && weir_lane_ready(&ch->eng.lane))
+		wake_up_interruptible_poll(&ch->arrived, EPOLLIN | EPOLLRDNORM);
+	if (c->wake.orphans)
+		queue_work(weir_channel_wq, &ch->reclaim);
+	if (READ_ONCE(ch->eng.closed))
+		goto out;
+	if (c->wake.events)
+		queue_work(weir_channel_wq, &ch->news);
+	if (READ_ONCE(ch->eng.traffic) && !delayed_work_pending(&ch->loads))
+		queue_delayed_work(weir_channel_wq, &ch->loads,
+				   msecs_to_jiffies(ch->eng.cfg.load_interval));
+out:
+	rcu_read_unlock();
+}
+
+/**
+ * weir_channel_lock - weir_channel_begin() and the engine's lock
+ * @c: filled in
+ * @ch: channel
+ */
+void weir_channel_lock(struct weir_change *c, struct weir_channel *ch)
+{
+	weir_channel_begin(c, ch);
+	weir_engine_lock(&ch->eng, &c->wake);
+}
+
+/**
+ * weir_channel_unlock - finish the change, unlock, and weir_channel_end()
+ * @c: from weir_channel_lock()
+ */
+void weir_channel_unlock(struct weir_change *c)
+{
+	weir_engine_finish(&c->ch->eng, ktime_get_ns());
+	weir_engine_unlock(&c->ch->eng);
+	weir_channel_end(c);
+}

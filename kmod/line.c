@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The one sleep of all paths, and the line of those who wait for room.
+ */
+#include "line.h"
+
+#include <linux/sched/signal.h>
+
+/**
+ * weir_line_ahead - do others wait for room before the caller?
+ * @ch: channel
+ * @line: of the caller
+ *
+ * A hint: who takes a queue for empty that is just being joined comes first.
+ */
+bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line)
+{
+	/* No fence: see above. */
+	return !line->in && waitqueue_active(&ch->room);
+}
+
+/**
+ * weir_line_join - wait for room behind all others
+ * @ch: channel
+ * @line: zeroed, or in already
+ *
+ * From here on the caller is woken when it may try, and only it.
+ */
+void weir_line_join(struct weir_channel *ch, struct weir_line *line)
+{
+	if (line->in)
+		return;
+	/* Not an entry that a wake-up removes: the place is kept. */
+	init_waitqueue_entry(&line->entry, current);
+	add_wait_queue_exclusive(&ch->room, &line->entry);
+	line->in = true;
+}
+
+/**
+ * weir_line_leave - wait no longer, with success or without
+ * @ch: channel
+ * @line: in or not
+ *
+ * The next in line may try.
+ */
+void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
+{
+	if (!line->in)
+		return;
+	remove_wait_queue(&ch->room, &line->entry);
+	line->in = false;
+	if (weir_engine_open(&ch->eng))
+		wake_up_interruptible(&ch->room);
+}
+
+/**
+ * weir_line_sleep - wait for a condition
+ * @queue: where one waiter is woken at a time, in order; or NULL
+ * @own: where the caller alone is woken
+ * @until: absolute CLOCK_MONOTONIC, or NULL
+ * @done: the condition; must not sleep
+ * @arg: for it
+ *
+ * Return: 0, -EINTR, -ETIME.
+ */
+int weir_line_sleep(struct wait_queue_head *queue,
+		    struct wait_queue_head *own, ktime_t *until,
+		    bool (*done)(void *arg), void *arg)
+{
+	DEFINE_WAIT(in_queue);
+	DEFINE_WAIT(alone);
+	int err = 0;
+
+	for (;;) {
+		if (queue)
+			prepare_to_wait_exclusive(queue, &in_queue,
+						  TASK_INTERRUPTIBLE);
+		prepare_to_wait(own, &alone, TASK_INTERRUPTIBLE);
+		if (done(arg))
+			break;
+		if (signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		if (!until) {
+			schedule();
+		} else if (!schedule_hrtimeout(until, HRTIMER_MODE_ABS)) {
+			err = done(arg) ? 0 : -ETIME;
+			break;
+		}
+	}
+	finish_wait(own, &alone);
+	if (!queue)
+		return err;
+	finish_wait(queue, &in_queue);
+	/* A wake-up that was meant for the next in line is passed on. */
+	if (err)
+		wake_up_interruptible(queue);
+	return err;
+}
