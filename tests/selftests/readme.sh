@@ -28,12 +28,14 @@ held()
 	weirctl message show jobs state inflight | grep -q inflight
 }
 
+# Nothing here may start a process in the background, not even <(...): the
+# session's $! is that of its own command.
 wait_until()
 {
 	local tries=300
 	until "$@"; do
 		((--tries)) || return 1
-		read -r -t 0.1 <> <(:)
+		sleep 0.1
 	done
 }
 
