@@ -11,6 +11,9 @@
 
 #include <uapi/linux/weir_netlink.h>
 
+/* Common nested types */
+extern const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_BUFFERS + 1];
+
 int weir_nl_stats_start(struct netlink_callback *cb);
 
 int weir_nl_channel_get_doit(struct sk_buff *skb, struct genl_info *info);

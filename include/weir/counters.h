@@ -20,6 +20,11 @@
 	X(refused, REFUSED, "sends refused, all reasons")		\
 	X(refused_full, REFUSED_FULL, "sends refused, channel full")	\
 	X(refused_invalid, REFUSED_INVALID, "sends refused, bad entry")	\
+	X(refused_share, REFUSED_SHARE, "sends refused, sender-max reached") \
+	X(dropped_new, DROPPED_NEW, "of those dropped, by drop-new")	\
+	X(dropped_old, DROPPED_OLD, "of those dropped, by drop-old")	\
+	X(dropped_slow, DROPPED_SLOW, "of those dropped, subscriber too slow") \
+	X(dropped_nobody, DROPPED_NOBODY, "of those dropped, no subscriber") \
 	X(blocked, BLOCKED, "times a sender met a full channel")	\
 	X(delivered, DELIVERED, "deliveries made")			\
 	X(batches, BATCHES, "batches delivered")			\
@@ -34,9 +39,12 @@
 	X(died_rejected, DIED_REJECTED, "died, rejected")		\
 	X(died_killed, DIED_KILLED, "died, killed by hand")		\
 	X(died_redeliveries, DIED_REDELIVERIES, "died, redelivered too often") \
+	X(died_expired, DIED_EXPIRED, "died, deadline passed")		\
 	X(requeued, REQUEUED, "dead messages made ready again")		\
 	X(stale, STALE, "answers for messages not held")		\
 	X(ring_errors, RING_ERRORS, "rings with an impossible tail or head") \
+	X(promises, PROMISES, "times a sender needed not call")		\
+	X(sweeps, SWEEPS, "looks at such a sender's ring")		\
 	X(deaths, DEATHS, "clients whose process ended")
 
 #endif /* _WEIR_COUNTERS_H */

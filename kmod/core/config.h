@@ -18,12 +18,34 @@ enum weir_policy_id {
 
 /**
  * struct weir_config - attributes of a channel, in the units of weir.yaml
- * @inflight: 0 for auto.
+ * @inflight: 0 for auto. @batch: 0 for auto, between @batch_min and @batch_max.
+ * @batch_bytes: @batch_cost: @ttl: @client_memory: @uid_memory: 0 for none.
+ * @prefill: buffers of each class to have ready.
  */
 struct weir_config {
 	u64 memory_min;
 	u64 memory_max;
+	u64 client_memory;
+	u64 uid_memory;
 	u64 linger;
+	u64 batch_bytes;
+	u64 batch_cost;
+	u64 ttl;
+	u32 prefill[WEIR_NR_CLASSES];
+	u32 clients_max;
+	u32 pool_interval;
+	u32 pool_high;
+	u32 pool_grow;
+	u32 pool_low;
+	u32 pool_shrink;
+	u32 priorities;
+	u32 priority_burst;
+	u32 delivery;
+	u32 zerocopy;
+	u32 sender_max;
+	u32 spin;
+	u32 batch_min;
+	u32 batch_max;
 	u32 messages;
 	u32 message_max;
 	u32 overflow;

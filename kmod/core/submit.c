@@ -17,7 +17,7 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 
 	if (!weir_peer_sends(p))
 		return -EPERM;
-	if (s->nr || s->reply_client || s->resv0 || s->resv1 || s->prio)
+	if (s->nr || s->reply_client || s->resv0 || s->defer_ms || s->prio)
 		return -EINVAL;
 	if (!s->len || s->len > READ_ONCE(e->cfg.message_max))
 		return -EMSGSIZE;

@@ -192,7 +192,7 @@ TEST_F(ringbad, unknown_ops_flags_and_reserved_fields)
 	e.resv0 = 1;
 	EXPECT_EQ(-EINVAL, refusal(&r, &e));
 	e.resv0 = 0;
-	e.resv1 = 1;
+	e.defer_ms = 86400001;
 	EXPECT_EQ(-EINVAL, refusal(&r, &e));
 	EXPECT_EQ(0, STAT(self->name, ACCEPTED));
 	EXPECT_EQ(7, STAT(self->name, REFUSED_INVALID));
@@ -501,7 +501,7 @@ static void fuzz_entry(struct weir_sqe *e, uint64_t *seed, struct raw *r, uint32
 		e->nr = 0;
 		e->reply_client = 0;
 		e->resv0 = 0;
-		e->resv1 = 0;
+		e->defer_ms = 0;
 	} else if (e->op > WEIR_OP_SEND && chance(seed) % 2) {
 		for (i = 0; i < WEIR_VEC_MAX; i++)
 			e->token[i] = token;

@@ -389,7 +389,7 @@ static void spoil_send(struct model_entry *e, struct weir_sqe *s)
 		s->len = 8193;
 		break;
 	case 3:
-		s->resv1 = 1;
+		s->defer_ms = 86400001;
 		break;
 	case 4:
 		s->flags |= 1 << 6;

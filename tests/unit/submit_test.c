@@ -206,7 +206,7 @@ TEST(reserved_fields_of_a_send_must_be_0)
 	s->resv0 = 1;
 	CHECK_EQ(refusal(f.p, s), -EINVAL);
 	s = sqe_send(f.p, 1);
-	s->resv1 = 1;
+	s->defer_ms = 86400001;
 	CHECK_EQ(refusal(f.p, s), -EINVAL);
 	world_exit(&f.w);
 }

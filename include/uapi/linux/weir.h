@@ -82,15 +82,19 @@ enum weir_op {
  * @delay_ms: FAIL, RELEASE: delay in milliseconds, 0..86400000.
  * @addr: SEND: offset of the message in the writable window; message and
  *	length must lie inside one buffer of a block this client owns.
- * @key: ordering key, 0 for none. Passed on; not obeyed in this version.
+ * @key: ordering key, 0 for none. Messages with the same key go to one worker
+ *	at a time, in order. Not in a fan-out.
  * @corr: correlation id, passed on.
- * @deadline_ns: CLOCK_MONOTONIC, 0 for none. Passed on.
+ * @deadline_ns: CLOCK_MONOTONIC; a message that is not delivered by then is
+ *	dead. 0: the channel's `ttl`.
  * @user_data: given back in a RESULT; also the producer's own sequence number.
  * @cost: sender's hint of the work in the message, in units of the sender's
- *	choice, 0 for unknown. Passed on to policies.
+ *	choice, 0 for unknown. For `batch-cost` and for policies.
  * @reply_client: must be 0 in this version.
  * @mtype: application's message type, passed on.
  * @encoding: application's encoding, passed on.
+ * @defer_ms: SEND: the message is ready only after so many milliseconds,
+ *	0..86400000. Not in a fan-out.
  * @token: tokens of delivered messages.
  * @rtoken: REJECT: token of the message.
  * @reason: REJECT: first bytes of the reason, UTF-8, no NUL needed.
@@ -116,7 +120,7 @@ struct weir_sqe {
 			__u16	mtype;
 			__u8	encoding;
 			__u8	resv0;
-			__u32	resv1;
+			__u32	defer_ms;
 		};
 		__u32	token[WEIR_VEC_MAX];
 		struct {
@@ -219,6 +223,9 @@ struct weir_cqe {
  * @ucq_head: user: completions read. Store with release order after reading.
  *	A message counts as *seen* once the head has passed its entry: if the
  *	process dies then, the delivery counts as an attempt.
+ * @ucq_low: user: poll reports POLLIN, and a sleeper in it is woken, only when
+ *	so many completions are unread; 0 and 1 mean any, more than cq_entries
+ *	means cq_entries. ENTER has its own min_complete.
  */
 struct weir_ring {
 	__u32	usq_tail;
@@ -229,7 +236,8 @@ struct weir_ring {
 	__u32	kcq_tail;
 	__u32	pad2[15];
 	__u32	ucq_head;
-	__u32	pad3[15];
+	__u32	ucq_low;
+	__u32	pad3[14];
 };
 
 /* ---- ioctls ----------------------------------------------------------- */
@@ -410,6 +418,24 @@ struct weir_claim {
 	__u32	size;
 	__u32	flags;
 };
+
+/* ---- io_uring ----------------------------------------------------------- */
+
+/**
+ * struct weir_uring - IORING_OP_URING_CMD on the client, in sqe->cmd
+ * @to_submit: consume at most so many published entries, as WEIR_IOC_ENTER.
+ * @resv: must be 0.
+ *
+ * sqe->cmd_op is WEIR_URING_SUBMIT; other values: EOPNOTSUPP. It never waits:
+ * for completions or for room use IORING_OP_POLL_ADD on the client. The
+ * result is as of WEIR_IOC_ENTER with neither WAIT nor SQ_WAIT.
+ */
+struct weir_uring {
+	__u32	to_submit;
+	__u32	resv[3];
+};
+
+#define WEIR_URING_SUBMIT	1U
 
 #define WEIR_IOC_MAGIC		0xB7
 #define WEIR_IOC_ATTACH		_IOWR(WEIR_IOC_MAGIC, 0x00, struct weir_attach)
