@@ -8,6 +8,8 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 
+#define SWEEPS_MAX	256	/* looks at promised rings in one go */
+
 /**
  * weir_channel_begin - start to use the engine
  * @c: filled in
@@ -91,6 +93,21 @@ static void sync_channel(struct weir_channel *ch)
 	spin_unlock_bh(&ch->sync_lock);
 }
 
+/*
+ * Looks at the rings of senders that were promised it. What is left after so
+ * many looks the timer goes on with.
+ */
+static void sweep(struct weir_channel *ch, struct weir_wake *wake)
+{
+	u32 looks = SWEEPS_MAX;
+
+	while (weir_promise_sweep(&ch->eng, ktime_get_ns(), wake))
+		if (!--looks) {
+			weir_promise_later(&ch->eng, ktime_get_ns(), wake);
+			break;
+		}
+}
+
 /**
  * weir_channel_end - do what the changes ask for
  * @c: from weir_channel_begin()
@@ -99,6 +116,8 @@ void weir_channel_end(struct weir_change *c)
 {
 	struct weir_channel *ch = c->ch;
 
+	if (c->wake.sweep)
+		sweep(ch, &c->wake);
 	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);

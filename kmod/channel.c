@@ -13,6 +13,7 @@
 #include <linux/cleanup.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/xarray.h>
 
@@ -221,6 +222,7 @@ static struct weir_channel *alloc_channel(const char *name,
 	INIT_DELAYED_WORK(&ch->loads, loads);
 	hrtimer_setup(&ch->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	ch->armed = U64_MAX;
+	ch->eng.lane.keys.seed = get_random_u64();
 	weir_engine_init(&ch->eng, cfg, &ch->pool.map);
 	init_writer(ch);
 	return ch;

@@ -170,12 +170,14 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 	if (p->gone) {
 		mask = EPOLLERR | EPOLLHUP;
 	} else {
-		if (!weir_engine_unread(&ch->eng, p))
-			p->want = weir_peer_works(p);
+		if (!weir_engine_unread(&ch->eng, p) && weir_peer_works(p)) {
+			p->want = true;
+			weir_policy_touch(&ch->eng, p);
+		}
 		weir_engine_finish(&ch->eng, ktime_get_ns());
 		if (weir_engine_unread(&ch->eng, p))
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (weir_peer_sends(p) && weir_engine_room(&ch->eng))
+		if (weir_peer_sends(p) && weir_engine_has_room(&ch->eng, p))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 	}
 	weir_channel_unlock(&change);

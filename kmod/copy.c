@@ -91,22 +91,7 @@ static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 	void *data;
 	int err;
 
-	msg->len = len;
-	msg->off = 0;
-	msg->flags = 0;
-	msg->prio = 0;
-	msg->encoding = 0;
-	msg->mtype = 0;
-	msg->attempts = 0;
-	msg->deliveries = 0;
-	msg->reason = 0;
-	msg->key = 0;
-	msg->corr = 0;
-	msg->deadline = 0;
-	msg->holder = NULL;
-	msg->src = 0;
-	msg->cost = 0;
-	msg->text = NULL;
+	weir_msg_reset(msg, len, 0);
 	data = weir_pool_data(msg, &folio);
 	err = copy_from_iter_full(data, len, from) ? 0 : -EFAULT;
 	folio_put(folio);
@@ -116,32 +101,34 @@ static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 		      const struct weir_line *line, bool nonblock)
 {
+	struct weir_peer *p = &ch->writer.peer;
 	struct weir_engine *e = &ch->eng;
 	struct weir_change c;
 	int err;
 
 	weir_channel_lock(&c, ch);
-	err = weir_engine_admit(e, false);
+	msg->blk->busy--;	/* the ledger counts it itself */
+	err = weir_engine_admit(e, p, msg, false);
 	if (!err && e->cfg.overflow == WEIR_OVERFLOW_BLOCK &&
 	    weir_line_ahead(ch, line))
 		err = -EAGAIN;
-	if (!err) {
-		msg->blk->busy--;	/* counted once more by the ledger */
-		weir_engine_accept(e, &ch->writer.peer, msg, ktime_get_ns());
-	} else if (err == -EAGAIN && !nonblock) {
+	if (!err)
+		weir_engine_accept(e, p, msg, ktime_get_ns());
+	else if (err < 0)
+		msg->blk->busy++;
+	if (err == -EAGAIN && !nonblock)
 		e->c.blocked++;
-	} else {
-		weir_engine_refused(e, &ch->writer.peer, err);
-	}
+	else if (err < 0)
+		weir_engine_refused(e, p, err);
 	weir_channel_unlock(&c);
-	return err;
+	return min(err, 0);
 }
 
 static bool room(void *arg)
 {
 	struct weir_channel *ch = arg;
 
-	return weir_engine_open(&ch->eng);
+	return weir_engine_open(&ch->eng, NULL);
 }
 
 /* What a writer without memory waits for: a pool, or a buffer that comes back. */

@@ -21,6 +21,7 @@ struct enter {
 	bool limited;	/* @until is a deadline */
 	bool nosleep;	/* the time-out was ~0 */
 	bool blocked;	/* an entry waits for room */
+	bool over;	/* of its sender's own share */
 	struct weir_line line;
 	ktime_t until;
 };
@@ -57,7 +58,7 @@ static bool room(void *arg)
 	struct enter *e = arg;
 
 	return READ_ONCE(e->c->ep.peer.gone) ||
-	       weir_engine_open(&e->c->ch->eng);
+	       weir_engine_open(&e->c->ch->eng, &e->c->ep.peer);
 }
 
 /* Consumes what it can. Return: slots, or why none can ever be. */
@@ -77,6 +78,7 @@ static int submit(struct enter *e)
 				       e->arg->min_complete, false,
 				       ktime_get_ns(), &change.wake);
 	e->blocked = p->blocked;
+	e->over = p->blocked && READ_ONCE(p->over);
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
 	return n;
@@ -88,7 +90,14 @@ static int sleep_for_room(struct enter *e)
 
 	if (e->nosleep)
 		return -ETIME;
-	weir_line_join(ch, &e->line);
+	/*
+	 * Who has used up its own share waits beside the line, for its own
+	 * messages to go: it shall not keep others from the room there is.
+	 */
+	if (e->over)
+		weir_line_leave(ch, &e->line);
+	else
+		weir_line_join(ch, &e->line);
 	return weir_line_sleep(NULL, &e->c->ep.wait,
 			       e->limited ? &e->until : NULL, room, e);
 }

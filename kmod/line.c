@@ -49,7 +49,7 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 		return;
 	remove_wait_queue(&ch->room, &line->entry);
 	line->in = false;
-	if (weir_engine_open(&ch->eng))
+	if (weir_engine_open(&ch->eng, NULL))
 		wake_up_interruptible(&ch->room);
 }
 

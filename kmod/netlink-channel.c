@@ -483,7 +483,7 @@ static void take_snapshot(struct snapshot *s, struct weir_channel *ch)
 	s->delayed = e->lane.nr_delayed;
 	s->inflight = e->nr_inflight;
 	s->dead = e->nr_dead;
-	first = weir_lane_first(&e->lane);
+	first = weir_lane_oldest(&e->lane);
 	s->oldest_ready = first ? first->t_submit : 0;
 	list_for_each_entry(p, &e->workers, work_link)
 		look_for_oldest(s, p);

@@ -145,7 +145,7 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 	i->uid = msg->blk->uid;
 	if (msg->state == WEIR_MSG_DEAD && msg->text)
 		i->text = kstrdup(msg->text, GFP_NOWAIT | __GFP_NOWARN);
-	if (msg->state != WEIR_MSG_INFLIGHT)
+	if (msg->state != WEIR_MSG_INFLIGHT || !p)
 		return;
 	i->holder = p->id;
 	if (!p->kernel)

@@ -47,9 +47,10 @@ static void reader_died(struct weir_held *held)
 	struct weir_change c;
 
 	weir_channel_lock(&c, r->ch);
-	r->ep.peer.stopped = true;
+	weir_engine_stop(e, &r->ep.peer, true);
 	if (r->tag.msg)
-		weir_engine_give_back(e, r->tag.msg, true, ktime_get_ns());
+		weir_engine_give_back(e, &r->ep.peer, &r->tag, true,
+				      ktime_get_ns());
 	e->c.deaths++;
 	weir_channel_unlock(&c);
 }
@@ -156,7 +157,8 @@ static int ack(struct weir_reader *r)
 
 	weir_channel_lock(&c, r->ch);
 	if (r->tag.msg)
-		weir_engine_ack(&r->ch->eng, r->tag.msg, ktime_get_ns());
+		weir_engine_ack(&r->ch->eng, &r->ep.peer, &r->tag,
+				ktime_get_ns());
 	err = r->ep.peer.gone || r->ch->eng.closed ? -ESHUTDOWN : 0;
 	weir_channel_unlock(&c);
 	return err;
@@ -184,9 +186,9 @@ static void undo(struct weir_reader *r)
 	struct weir_change c;
 
 	weir_channel_lock(&c, r->ch);
-	r->ep.peer.stopped = true;
+	weir_engine_stop(&r->ch->eng, &r->ep.peer, true);
 	if (r->tag.msg)
-		weir_engine_give_back(&r->ch->eng, r->tag.msg, false,
+		weir_engine_give_back(&r->ch->eng, &r->ep.peer, &r->tag, false,
 				      ktime_get_ns());
 	weir_channel_unlock(&c);
 }
@@ -194,21 +196,21 @@ static void undo(struct weir_reader *r)
 /*
  * Copies the message that is held. The copy is made without a lock, and the
  * message may be taken away by hand meanwhile. So the memory is pinned, as any
- * user of it would, and the token is looked at again afterwards.
+ * user of it would, and the delivery is looked at again afterwards.
  */
 static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 {
 	struct weir_change c;
 	struct weir_msg *msg;
 	struct folio *folio;
-	u32 token, size;
+	u32 gen, size;
 	ssize_t res;
 	void *data;
 
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
 	if (msg) {
-		token = msg->token;
+		gen = r->tag.gen;
 		size = msg->len;
 		data = weir_pool_data(msg, &folio);
 	}
@@ -224,7 +226,7 @@ static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 	folio_put(folio);
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
-	if (!msg || msg->token != token) {
+	if (!msg || r->tag.gen != gen) {
 		if (res > 0)
 			iov_iter_revert(to, res);
 		res = -EAGAIN;

@@ -35,6 +35,7 @@ struct weir_stage {
  * @rings: see ring.h.
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
  * @blocked: an entry stays in the ring for want of room; sq_lock.
+ * @over: likewise, but for its own share of the room alone; engine's lock.
  * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
@@ -47,6 +48,10 @@ struct weir_stage {
  * @want: it waits for messages though it holds some.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
  *	then a suspect.
+ * @choice: where policy.c has it: WEIR_CHOICE_*. @score: its place there.
+ *	@choice_link: in a list of workers with that place.
+ * @stale: in the engine's list of workers whose place may have changed.
+ *	@stale_link: in that list.
  * @tags: what it holds. @limit_max: most it may ever hold. @limit: most it may
  *	hold now (`inflight`).
  * @service: ns per message, moving average; 0 before the first answer.
@@ -57,7 +62,11 @@ struct weir_stage {
  * @returns: buffers that wait for room in its ring.
  * @dirty_link: in the engine's list of peers with @returns to post.
  * @wake_next: @waking: in a list of peers to wake.
+ * @promised: it need not call, since somebody will look at its ring.
+ *	@promise_link: in the engine's list of such senders.
+ * @queued: its messages that are ready or delayed.
  * @unsettled: its messages in the channel, dead ones apart.
+ * @dropped: messages of a fan-out it had no room for, or gave up.
  */
 struct weir_peer {
 	spinlock_t sq_lock;
@@ -85,6 +94,17 @@ struct weir_peer {
 	struct list_head dirty_link;
 	struct weir_peer *wake_next;
 
+	u32 choice;
+	u32 score;
+	bool stale;
+	struct list_head choice_link;
+	struct list_head stale_link;
+
+	bool promised;
+	bool over;
+	u32 queued;
+	struct list_head promise_link;
+
 	struct weir_tags tags;
 	u32 limit_max;
 	u32 limit;
@@ -104,6 +124,7 @@ struct weir_peer {
 	u64 settled_acked;
 	u64 settled_dead;
 	u64 unsettled;
+	u64 dropped;
 };
 
 static inline bool weir_peer_works(const struct weir_peer *p)

@@ -16,6 +16,7 @@
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
+#include <linux/hash.h>
 #include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>

@@ -6,6 +6,8 @@
  */
 #include "engine.h"
 
+#define DEFER_MAX	86400000	/* ms */
+
 /* Checks a SEND and takes its buffer. Only its sq_lock is held. */
 static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st)
@@ -17,7 +19,9 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 
 	if (!weir_peer_sends(p))
 		return -EPERM;
-	if (s->nr || s->reply_client || s->resv0 || s->defer_ms || s->prio)
+	if (s->nr || s->reply_client || s->resv0 ||
+	    s->defer_ms > DEFER_MAX || (s->defer_ms && weir_fanout(e)) ||
+	    s->prio >= max(READ_ONCE(e->cfg.priorities), 1U))
 		return -EINVAL;
 	if (!s->len || s->len > READ_ONCE(e->cfg.message_max))
 		return -EMSGSIZE;
@@ -42,22 +46,16 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		return -EBUSY;
 	}
 	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
-	msg->len = s->len;
-	msg->off = in_block;
-	msg->flags = 0;
+	weir_msg_reset(msg, s->len, in_block);
 	msg->prio = s->prio;
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
-	msg->attempts = 0;
-	msg->deliveries = 0;
-	msg->reason = 0;
-	msg->key = s->key;
+	msg->key = weir_fanout(e) ? 0 : s->key;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
-	msg->holder = NULL;
 	msg->src = p->id;
 	msg->cost = s->cost;
-	msg->text = NULL;
+	msg->due = s->defer_ms * 1000000ULL;
 	return 0;
 }
 
@@ -126,16 +124,48 @@ u64 weir_engine_room(const struct weir_engine *e)
 }
 
 /**
+ * weir_engine_share - most messages of one sender that may wait
+ * @e: engine, locked (or a hint, if not)
+ */
+u32 weir_engine_share(const struct weir_engine *e)
+{
+	u64 percent = READ_ONCE(e->cfg.sender_max);
+
+	if (!percent || percent >= 100)
+		return U32_MAX;
+	return max(div_u64(READ_ONCE(e->cfg.messages) * percent, 100), 1ULL);
+}
+
+static bool over_share(const struct weir_engine *e, const struct weir_peer *p)
+{
+	return !p->kernel && READ_ONCE(p->queued) >= weir_engine_share(e);
+}
+
+/**
+ * weir_engine_has_room - would a message of a sender find room?
+ * @e: engine, locked
+ * @p: sender; if not it is woken once it would
+ */
+bool weir_engine_has_room(struct weir_engine *e, struct weir_peer *p)
+{
+	p->over = over_share(e, p);
+	return weir_engine_room(e) && !p->over;
+}
+
+/**
  * weir_engine_open - need a sender wait for room no longer?
  * @e: engine, locked (or a hint, if not)
+ * @p: the sender; NULL for any that has not used up its share
  *
  * There is room, or it would be refused.
  */
-bool weir_engine_open(const struct weir_engine *e)
+bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 {
-	return weir_engine_room(e) || READ_ONCE(e->closed) ||
-	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
-	       READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK;
+	if (READ_ONCE(e->closed) ||
+	    READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
+	    READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK)
+		return true;
+	return weir_engine_room(e) && !(p && over_share(e, p));
 }
 
 /**
@@ -148,35 +178,97 @@ bool weir_engine_open(const struct weir_engine *e)
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now)
 {
+	u64 defer = msg->due;
+
 	msg->seq = ++e->seq;
 	msg->t_submit = now;
+	if (!msg->deadline && e->cfg.ttl)
+		msg->deadline = now + e->cfg.ttl;
 	msg->blk->busy++;
 	e->c.accepted++;
 	e->c.bytes += msg->len;
 	p->accepted++;
 	p->unsettled++;
-	weir_lane_append(&e->lane, msg);
+	if (defer)
+		weir_lane_delay(&e->lane, msg, now + defer);
+	else
+		weir_lane_append(&e->lane, msg);
+	p->queued++;
+}
+
+/* Gives up the message that is the least loss. Return: whether there was one. */
+static bool drop_oldest(struct weir_engine *e)
+{
+	struct weir_msg *msg = weir_lane_spare(&e->lane);
+
+	if (!msg)
+		return false;
+	weir_lane_remove(&e->lane, msg);
+	weir_ledger_dequeued(e, msg);
+	e->c.dropped_old++;
+	weir_ledger_drop(e, msg);
+	return true;
+}
+
+/* It is accepted, and given up at once. */
+static int drop_new(struct weir_engine *e, struct weir_peer *p,
+		    struct weir_msg *msg)
+{
+	msg->seq = ++e->seq;
+	msg->blk->busy++;
+	e->c.accepted++;
+	e->c.bytes += msg->len;
+	p->accepted++;
+	p->unsettled++;
+	e->c.dropped_new++;
+	weir_ledger_drop(e, msg);
+	return 1;
+}
+
+static int no_room(struct weir_engine *e, struct weir_peer *p,
+		   struct weir_msg *msg, bool share)
+{
+	p->over = share;
+	if (e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
+		return -EAGAIN;
+	e->c.refused_share += share && e->cfg.overflow == WEIR_OVERFLOW_ERROR;
+	switch (e->cfg.overflow) {
+	case WEIR_OVERFLOW_DROP_NEW:
+		return drop_new(e, p, msg);
+	case WEIR_OVERFLOW_DROP_OLD:
+		/* Beyond its own share it shall not cost another sender's. */
+		return !share && drop_oldest(e) ? 0 : drop_new(e, p, msg);
+	default:
+		return -ENOBUFS;
+	}
 }
 
 /**
  * weir_engine_admit - may a message enter the channel now?
  * @e: engine, locked
+ * @p: its sender
+ * @msg: STAGED
  * @force: what a dead client had published is taken whatever the depth
  *
- * Return: 0; -EAGAIN it must wait (overflow block); -ENOBUFS, -ESHUTDOWN it is
- * refused.
+ * Return: 0; 1 it was accepted and dropped (overflow drop-new); -EAGAIN it must
+ * wait (overflow block), for its sender's share if @over of that is set;
+ * -ENOBUFS, -ESHUTDOWN it is refused.
  */
-int weir_engine_admit(struct weir_engine *e, bool force)
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p,
+		      struct weir_msg *msg, bool force)
 {
+	bool share = over_share(e, p);
+
+	p->over = false;
 	if (force)
 		return e->closed ? -ESHUTDOWN : 0;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)
 		return -ESHUTDOWN;
-	if (weir_engine_room(e))
+	if (!share && weir_engine_room(e))
 		return 0;
 	e->was_full = true;
 	e->wake->events = true;
-	return e->cfg.overflow == WEIR_OVERFLOW_BLOCK ? -EAGAIN : -ENOBUFS;
+	return no_room(e, p, msg, share);
 }
 
 /**
@@ -198,14 +290,14 @@ void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res)
 static int apply_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st, bool force, u64 now)
 {
-	int res = st->res ?: weir_engine_admit(e, force);
+	int res = st->res ?: weir_engine_admit(e, p, st->msg, force);
 
 	if (!res && p->hold && !force && e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
 		res = -EAGAIN;
-	if (!res) {
+	if (!res)
 		weir_engine_accept(e, p, st->msg, now);
+	if (res >= 0)
 		return 0;
-	}
 	if (st->msg)
 		/* Pairs with the acquire load in stage_send(). */
 		smp_store_release(&st->msg->state, WEIR_MSG_USER);
@@ -344,9 +436,14 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		slots = apply_all(e, p, nr, force, now, &stop);
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
 			list_add_tail(&p->dirty_link, &e->dirty);
-		if (weir_peer_works(p) && weir_engine_unread(e, p) < want)
-			p->want = true;
+		if (weir_peer_works(p)) {
+			if (weir_engine_unread(e, p) < want)
+				p->want = true;
+			weir_policy_touch(e, p);
+		}
 		weir_engine_finish(e, now);
+		if (!force && weir_promise_fits(p) && weir_promise_kept(e))
+			weir_promise_give(e, p);
 		weir_engine_unlock(e);
 		if (slots)
 			weir_ring_consume(&p->rings, slots);
