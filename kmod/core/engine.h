@@ -205,8 +205,9 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
 u64 weir_engine_room(const struct weir_engine *e);
 bool weir_engine_has_room(struct weir_engine *e, struct weir_peer *p);
 u32 weir_engine_share(const struct weir_engine *e);
-int weir_engine_admit(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg *msg, bool force);
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force);
+void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
+			     struct weir_msg *msg);
 void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now);
@@ -279,6 +280,13 @@ void weir_fanout_answer(struct weir_engine *e, struct weir_peer *p,
 void weir_fanout_abandon(struct weir_engine *e, struct weir_peer *p,
 			 struct weir_tag *tag, u64 now);
 void weir_fanout_revoke(struct weir_engine *e, struct weir_msg *msg, u64 now);
+
+/* bounce.c */
+u32 weir_bounce_stage(struct weir_engine *e, struct weir_peer *p, u32 nr,
+		      struct weir_wake *wake);
+void weir_bounce_undo(struct weir_engine *e, struct weir_stage *st);
+struct weir_msg *weir_bounce_take(struct weir_engine *e,
+				  struct weir_stage *st);
 
 /* promise.c */
 

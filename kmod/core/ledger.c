@@ -78,10 +78,10 @@ static struct weir_peer *sender_of(struct weir_engine *e,
 {
 	struct weir_peer *p;
 
-	if (!msg->copier)
+	if (!(msg->flags & WEIR_MSG_COPIED))
 		return msg->blk->owner;
 	list_for_each_entry(p, &e->peers, link)
-		if (p->id == msg->copier)
+		if (p->id == msg->src)
 			return p;
 	return NULL;
 }
@@ -236,7 +236,7 @@ void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 
 	weir_lane_leave(&e->lane, msg);
 	WRITE_ONCE(msg->state, WEIR_MSG_DEAD);
-	msg->flags = 0;
+	msg->flags &= WEIR_MSG_COPIED;
 	msg->reason = reason;
 	msg->text = text;
 	list_add_tail(&msg->link, &e->dead);
