@@ -159,6 +159,7 @@ static void measure(const struct load *l, enum step from, enum step to,
 	run(r, from, (u64)l->batch * l->workers + l->keys);
 	step_measured = true;
 	for (i = 0; i < repetitions; i++) {
+		step_calibrate();
 		step_clear();
 		done = run(r, from, messages);
 		keep_least(least, done);
@@ -217,7 +218,6 @@ int main(int argc, char **argv)
 	messages = number(argc > 5 ? argv[5] : "200000", 1, U32_MAX);
 	repetitions = number(argc > 6 ? argv[6] : "5", 1, 1000);
 	probe(&l);
-	step_calibrate();
 	measure(&l, STEP_SUBMIT, STEP_RETURN, messages, repetitions);
 	measure(&l, STEP_TOGETHER, STEP_TOGETHER, messages, repetitions);
 	measure(&l, STEP_IDLE, STEP_IDLE, messages, repetitions);

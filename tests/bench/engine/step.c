@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#define CALIBRATION	500	/* readings in one go */
+
 const char *const step_name[NR_STEPS] = {
 	"submit", "dispatch", "ack", "return", "together", "idle",
 };
@@ -19,18 +21,24 @@ static u64 clock_now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* The mean of many, since the clock's steps may be coarser than its cost. */
+/*
+ * The mean of many, since the clock's steps may be coarser than its cost; of the
+ * least disturbed of some such means.
+ */
 void step_calibrate(void)
 {
-	u64 begin, sum = 0;
-	u32 i, n = 100000;
+	u64 begin, sum;
+	u32 i, round;
 
-	for (i = 0; i < n; i++) {
-		begin = clock_now();
-		barrier();
-		sum += clock_now() - begin;
+	for (round = 0; round < 20; round++) {
+		for (i = sum = 0; i < CALIBRATION; i++) {
+			begin = clock_now();
+			barrier();
+			sum += clock_now() - begin;
+		}
+		if (!round || sum / CALIBRATION < clock_ns)
+			clock_ns = sum / CALIBRATION;
 	}
-	clock_ns = sum / n;
 }
 
 void step_clear(void)
@@ -68,6 +76,7 @@ static int (*const measured[NR_STEPS])(struct rig *, struct side *, u32) = {
 	measured_together, measured_idle,
 };
 
+/* What a disturbance adds is kept: whole repetitions are left out for it. */
 static int call(struct rig *r, enum step what, struct side *s, u32 want)
 {
 	u64 begin, span;
@@ -76,7 +85,7 @@ static int call(struct rig *r, enum step what, struct side *s, u32 want)
 	begin = clock_now();
 	n = measured[what](r, s, want);
 	span = clock_now() - begin;
-	step_ns[what] += span > clock_ns ? span - clock_ns : 0;
+	step_ns[what] += span - min(span, clock_ns);
 	return n;
 }
 
