@@ -228,8 +228,9 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now);
 void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
 		       struct weir_tag *tag, u64 now);
-void weir_ledger_enqueued(struct weir_engine *e, struct weir_msg *msg);
-void weir_ledger_dequeued(struct weir_engine *e, struct weir_msg *msg);
+struct weir_peer *weir_ledger_copier(struct weir_engine *e,
+				     const struct weir_msg *msg);
+void weir_ledger_share(struct weir_engine *e, struct weir_peer *p);
 void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg);
 void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due);
@@ -242,6 +243,37 @@ bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now);
 u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max);
+
+/* Who sent a message, if it is still there. */
+static inline struct weir_peer *weir_ledger_sender(struct weir_engine *e,
+						   const struct weir_msg *msg)
+{
+	return msg->flags & WEIR_MSG_COPIED ? weir_ledger_copier(e, msg) :
+	       msg->blk->owner;
+}
+
+/* A message has become ready or delayed. */
+static inline void weir_ledger_enqueued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (p)
+		p->queued++;
+}
+
+/* A message is neither ready nor delayed any more. */
+static inline void weir_ledger_dequeued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (!p)
+		return;
+	p->queued--;
+	if (p->over)
+		weir_ledger_share(e, p);
+}
 
 /* dispatch.c */
 void weir_dispatch(struct weir_engine *e, u64 now);

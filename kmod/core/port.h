@@ -40,16 +40,18 @@ static inline void weir_port_strfree(char *s)
 {
 	kfree(s);
 }
+#else
+#include "port_user.h"
+#endif
+
+struct weir_msg;
+
 /**
  * weir_port_copy - copy a message's payload
  * @to: as long as @from
  * @from: may be changing; what is read is read once
  */
-struct weir_msg;
 void weir_port_copy(struct weir_msg *to, const struct weir_msg *from);
-#else
-#include "port_user.h"
-#endif
 
 #include <linux/weir.h>
 #include <linux/weir_netlink.h>
