@@ -8,7 +8,7 @@
 
 #include "client.h"
 
-#define CHANNEL_SIZE	2048	/* bytes of attributes, more than ever put */
+#define CHANNEL_SIZE	4096	/* bytes of attributes, more than ever put */
 
 /* A numeric attribute: where it goes and what it may be. */
 struct field {
@@ -16,28 +16,49 @@ struct field {
 	u16 attr;
 	u16 offset;
 	u16 size;
+	bool fixed;	/* when the channel is created */
 	u64 min;
 	u64 max;
 	u64 preset;
 };
 
-#define FIELD(str, id, member, lo, hi, dflt) {				\
+#define FIELD(str, id, member, lo, hi, dflt, ...) {			\
 	.name = str,							\
 	.attr = WEIR_A_CHANNEL_##id,					\
 	.offset = offsetof(struct weir_config, member),			\
 	.size = sizeof_field(struct weir_config, member),		\
 	.min = lo, .max = hi, .preset = dflt,				\
+	__VA_ARGS__							\
 }
 
 static const struct field fields[] = {
 	FIELD("messages", MESSAGES, messages, 1, 1 << 24, 65536),
-	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M),
+	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M,
+	      .fixed = true),
 	FIELD("memory-max", MEMORY_MAX, memory_max, SZ_64K, SZ_16G, SZ_64M),
 	FIELD("message-max", MESSAGE_MAX, message_max, 1, SZ_1M, SZ_1M),
-	FIELD("overflow", OVERFLOW, overflow, 0, 1, WEIR_OVERFLOW_BLOCK),
+	FIELD("clients-max", CLIENTS_MAX, clients_max, 1, 1024, 1024),
+	FIELD("client-memory", CLIENT_MEMORY, client_memory, 0, SZ_16G, 0),
+	FIELD("uid-memory", UID_MEMORY, uid_memory, 0, SZ_16G, 0),
+	FIELD("sender-max", SENDER_MAX, sender_max, 1, 100, 100),
+	FIELD("pool-interval", POOL_INTERVAL, pool_interval, 10, 60000, 100),
+	FIELD("pool-high", POOL_HIGH, pool_high, 1, 1000, 800),
+	FIELD("pool-grow", POOL_GROW, pool_grow, 0, 1000, 250),
+	FIELD("pool-low", POOL_LOW, pool_low, 0, 999, 250),
+	FIELD("pool-shrink", POOL_SHRINK, pool_shrink, 0, 1000, 125),
+	FIELD("overflow", OVERFLOW, overflow, 0, WEIR_OVERFLOW_DROP_OLD,
+	      WEIR_OVERFLOW_BLOCK),
 	FIELD("inflight", INFLIGHT, inflight, 0, WEIR_INFLIGHT_MAX, 0),
-	FIELD("batch", BATCH, batch, 1, 1024, 64),
+	FIELD("batch", BATCH, batch, 0, 1024, 64),
+	FIELD("batch-min", BATCH_MIN, batch_min, 1, 1024, 1),
+	FIELD("batch-max", BATCH_MAX, batch_max, 1, 1024, 256),
+	FIELD("batch-bytes", BATCH_BYTES, batch_bytes, 0, U64_MAX, 0),
+	FIELD("batch-cost", BATCH_COST, batch_cost, 0, U64_MAX, 0),
 	FIELD("linger", LINGER, linger, 0, NSEC_PER_SEC, 0),
+	FIELD("priorities", PRIORITIES, priorities, 1, 8, 1, .fixed = true),
+	FIELD("priority-burst", PRIORITY_BURST, priority_burst, 1, 65535, 64),
+	FIELD("delivery", DELIVERY, delivery, 0, WEIR_DELIVERY_FANOUT,
+	      WEIR_DELIVERY_QUEUE, .fixed = true),
 	FIELD("weight-load", WEIGHT_LOAD, weight_load, 0, 1000, 700),
 	FIELD("weight-queue", WEIGHT_QUEUE, weight_queue, 0, 1000, 300),
 	FIELD("load-interval", LOAD_INTERVAL, load_interval, 10, 10000, 100),
@@ -46,7 +67,11 @@ static const struct field fields[] = {
 	FIELD("backoff-max", BACKOFF_MAX, backoff_max, 0, 86400000, 30000),
 	FIELD("dead-max", DEAD_MAX, dead_max, 0, 1 << 24, 10000),
 	FIELD("redeliver-max", REDELIVER_MAX, redeliver_max, 1, 65535, 1000),
-	FIELD("state", STATE, state, 0, 2, WEIR_CHANNEL_STATE_RUNNING),
+	FIELD("zerocopy", ZEROCOPY, zerocopy, 0, 1, 1),
+	FIELD("ttl", TTL, ttl, 0, 7 * 86400 * NSEC_PER_SEC, 0),
+	FIELD("spin", SPIN, spin, 0, 1000000, 20000),
+	FIELD("state", STATE, state, 0, WEIR_CHANNEL_STATE_DRAINING,
+	      WEIR_CHANNEL_STATE_RUNNING),
 };
 
 static const char * const policies[WEIR_NR_POLICIES] = {
@@ -70,6 +95,15 @@ static void set_field(struct weir_config *cfg, const struct field *f, u64 val)
 		*(u64 *)p = val;
 	else
 		*(u32 *)p = val;
+}
+
+static const struct field *find_field(u16 attr)
+{
+	const struct field *f = fields;
+
+	while (f->attr != attr)
+		f++;
+	return f;
 }
 
 static void preset(struct weir_config *cfg)
@@ -118,48 +152,83 @@ static int parse_policy(struct genl_info *info, struct weir_config *cfg)
 	return 0;
 }
 
-/* Attributes that have one value in this version. */
-static int parse_fixed(struct genl_info *info, u16 attr, const char *name,
-		       u32 only)
+/* The first of the two that was given is at fault. */
+static void blame(struct genl_info *info, u16 first, u16 second)
 {
-	struct nlattr *a = info->attrs[attr];
+	struct nlattr *a = info->attrs[first] ?: info->attrs[second];
 
-	if (!a || nla_get_u32(a) == only)
-		return 0;
-	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
-				"%s %u is not supported, only %u", name,
-				nla_get_u32(a), only);
-	return -EOPNOTSUPP;
+	if (a)
+		NL_SET_BAD_ATTR(info->extack, a);
 }
 
-static int refuse(struct genl_info *info, u16 attr, const char *a, u64 x,
-		  const char *b, u64 y)
+/* Two that do not go together. */
+static int refuse(struct genl_info *info, const struct weir_config *cfg,
+		  u16 attr, u16 other)
 {
+	const struct field *a = find_field(attr), *b = find_field(other);
+
 	NL_SET_ERR_MSG_FMT(info->extack, "%s %llu contradicts %s %llu",
-			   a, x, b, y);
-	if (info->attrs[attr])
-		NL_SET_BAD_ATTR(info->extack, info->attrs[attr]);
+			   a->name, get_field(cfg, a), b->name,
+			   get_field(cfg, b));
+	blame(info, attr, other);
 	return -EINVAL;
+}
+
+/* A limit on memory must allow for one message, or none could be sent. */
+static int check_memory(struct genl_info *info, const struct weir_config *cfg,
+			u16 attr, u64 block)
+{
+	const struct field *f = find_field(attr);
+	u64 val = get_field(cfg, f);
+
+	if (!val || val >= block)
+		return 0;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "%s %llu cannot hold a message of %u; it needs %llu",
+			   f->name, val, cfg->message_max, block);
+	blame(info, attr, WEIR_A_CHANNEL_MESSAGE_MAX);
+	return -EINVAL;
+}
+
+static int check_share(struct genl_info *info, const struct weir_config *cfg,
+		       u64 block)
+{
+	if (div_u64(cfg->memory_max * cfg->sender_max, 100) >= block)
+		return 0;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "sender-max %u%% of memory-max %llu cannot hold a message of %u",
+			   cfg->sender_max, cfg->memory_max, cfg->message_max);
+	blame(info, WEIR_A_CHANNEL_SENDER_MAX,
+	      info->attrs[WEIR_A_CHANNEL_MEMORY_MAX] ?
+	      WEIR_A_CHANNEL_MEMORY_MAX : WEIR_A_CHANNEL_MESSAGE_MAX);
+	return -EINVAL;
+}
+
+static int check_memories(struct genl_info *info, const struct weir_config *cfg)
+{
+	u64 block = weir_block_size(weir_class_for(cfg->message_max));
+
+	return check_memory(info, cfg, WEIR_A_CHANNEL_MEMORY_MAX, block) ?:
+	       check_memory(info, cfg, WEIR_A_CHANNEL_CLIENT_MEMORY, block) ?:
+	       check_memory(info, cfg, WEIR_A_CHANNEL_UID_MEMORY, block) ?:
+	       check_share(info, cfg, block);
 }
 
 static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 {
-	u64 block = weir_block_size(weir_class_for(cfg->message_max));
-
 	if (cfg->memory_min > cfg->memory_max)
-		return refuse(info, WEIR_A_CHANNEL_MEMORY_MIN, "memory-min",
-			      cfg->memory_min, "memory-max", cfg->memory_max);
+		return refuse(info, cfg, WEIR_A_CHANNEL_MEMORY_MIN,
+			      WEIR_A_CHANNEL_MEMORY_MAX);
 	if (cfg->backoff_min > cfg->backoff_max)
-		return refuse(info, WEIR_A_CHANNEL_BACKOFF_MIN, "backoff-min",
-			      cfg->backoff_min, "backoff-max",
-			      cfg->backoff_max);
-	if (cfg->memory_max < block) {
-		NL_SET_ERR_MSG_FMT(info->extack,
-				   "memory-max %llu cannot hold a message of %u; it needs %llu",
-				   cfg->memory_max, cfg->message_max, block);
-		return -EINVAL;
-	}
-	return 0;
+		return refuse(info, cfg, WEIR_A_CHANNEL_BACKOFF_MIN,
+			      WEIR_A_CHANNEL_BACKOFF_MAX);
+	if (cfg->batch_min > cfg->batch_max)
+		return refuse(info, cfg, WEIR_A_CHANNEL_BATCH_MIN,
+			      WEIR_A_CHANNEL_BATCH_MAX);
+	if (cfg->pool_low >= cfg->pool_high)
+		return refuse(info, cfg, WEIR_A_CHANNEL_POOL_LOW,
+			      WEIR_A_CHANNEL_POOL_HIGH);
+	return check_memories(info, cfg);
 }
 
 static int parse_config(struct genl_info *info, struct weir_config *cfg)
@@ -170,11 +239,6 @@ static int parse_config(struct genl_info *info, struct weir_config *cfg)
 	for (i = 0; i < ARRAY_SIZE(fields) && !err; i++)
 		err = parse_field(info, cfg, &fields[i]);
 	err = err ?: parse_policy(info, cfg);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_PRIORITIES, "priorities",
-				 1);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_DELIVERY, "delivery",
-				 WEIR_DELIVERY_QUEUE);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_ZEROCOPY, "zerocopy", 1);
 	return err ?: check_limits(info, cfg);
 }
 
@@ -289,37 +353,58 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* What the owner may not change without CAP_NET_ADMIN. */
+/*
+ * What the owner may not change without CAP_NET_ADMIN: who may use the channel;
+ * what it takes of the host's memory and, by spinning, of its processors; and
+ * the shares by which users are kept from each other.
+ */
 static bool beyond_owner(struct genl_info *info)
 {
-	return info->attrs[WEIR_A_CHANNEL_MEMORY_MAX] ||
-	       info->attrs[WEIR_A_CHANNEL_MESSAGES] ||
-	       info->attrs[WEIR_A_CHANNEL_DEAD_MAX] ||
-	       info->attrs[WEIR_A_CHANNEL_UID] ||
-	       info->attrs[WEIR_A_CHANNEL_GID] ||
-	       info->attrs[WEIR_A_CHANNEL_PERM];
+	static const u16 attrs[] = {
+		WEIR_A_CHANNEL_UID, WEIR_A_CHANNEL_GID, WEIR_A_CHANNEL_PERM,
+		WEIR_A_CHANNEL_MESSAGES, WEIR_A_CHANNEL_MEMORY_MAX,
+		WEIR_A_CHANNEL_DEAD_MAX, WEIR_A_CHANNEL_CLIENTS_MAX,
+		WEIR_A_CHANNEL_CLIENT_MEMORY, WEIR_A_CHANNEL_UID_MEMORY,
+		WEIR_A_CHANNEL_SENDER_MAX, WEIR_A_CHANNEL_SPIN,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (info->attrs[attrs[i]])
+			return true;
+	return false;
+}
+
+/* What is fixed may be given, if it is what there is. */
+static int check_fixed(struct genl_info *info, const struct weir_config *old,
+		       const struct weir_config *cfg)
+{
+	const struct field *f;
+	u64 val;
+
+	for (f = fields; f < fields + ARRAY_SIZE(fields); f++) {
+		val = get_field(cfg, f);
+		if (!f->fixed || val == get_field(old, f))
+			continue;
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[f->attr],
+					"%s %llu cannot be changed", f->name,
+					val);
+		return -EBUSY;
+	}
+	return 0;
 }
 
 static int set_channel(struct genl_info *info, struct weir_channel *ch)
 {
 	struct weir_config cfg = ch->eng.cfg;
 	struct weir_rights rights = ch->rights;
-	u64 floor = cfg.memory_min;
 	int err;
 
 	err = parse_config(info, &cfg);
 	err = err ?: parse_rights(info, &rights);
-	if (err)
+	err = err ?: check_fixed(info, &ch->eng.cfg, &cfg);
+	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
-	if (cfg.memory_min != floor) {
-		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
-					info->attrs[WEIR_A_CHANNEL_MEMORY_MIN],
-					"memory-min %llu cannot be changed",
-					cfg.memory_min);
-		return -EBUSY;
-	}
-	if (info->attrs[WEIR_A_CHANNEL_DRY_RUN])
-		return 0;
 	err = weir_channel_set_rights(ch, &rights);
 	if (err)
 		return err;
@@ -513,10 +598,6 @@ static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
 	       nla_put_u32(skb, WEIR_A_CHANNEL_GID,
 			   from_kgid_munged(ns, ch->rights.gid)) ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_PERM, ch->rights.mode) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_PRIORITIES, 1) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_DELIVERY,
-			   WEIR_DELIVERY_QUEUE) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_ZEROCOPY, 1) ?:
 	       nla_put_string(skb, WEIR_A_CHANNEL_POLICY,
 			      policies[cfg->policy]);
 }

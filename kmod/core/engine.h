@@ -98,6 +98,7 @@ struct weir_event {
  *	@ev_lost those overwritten.
  * @was_full: a sender met a full channel since this was cleared; may be
  *	cleared without the lock.
+ * @polled: somebody polls for room, and there was none.
  * @traffic: a message was delivered since the last look at loads.
  * @linger_at: ns, when the batch that gathers must go, as of the last
  *	weir_dispatch(); U64_MAX if none does.
@@ -112,6 +113,7 @@ struct weir_engine {
 	const struct weir_map *map;
 	bool closed;
 	bool was_full;
+	bool polled;
 	bool traffic;
 	bool held;
 	u64 alarm;
@@ -155,7 +157,7 @@ struct weir_engine {
 /**
  * struct weir_wake - what to do once the locks are dropped
  * @peers: clients to wake, linked by wake_next.
- * @room: senders that wait for room may look again.
+ * @room: senders that wait for room may look again. @polled: those that poll.
  * @orphans: blocks wait in @orphans of the engine.
  * @events: deaths or other news wait for notification.
  * @sweep: weir_promise_sweep() has something to do.
@@ -163,6 +165,7 @@ struct weir_engine {
 struct weir_wake {
 	struct weir_peer *peers;
 	bool room;
+	bool polled;
 	bool orphans;
 	bool events;
 	bool sweep;
@@ -203,7 +206,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake);
 bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
 u64 weir_engine_room(const struct weir_engine *e);
-bool weir_engine_has_room(struct weir_engine *e, struct weir_peer *p);
+bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p);
 u32 weir_engine_share(const struct weir_engine *e);
 int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force);
 void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,

@@ -149,14 +149,20 @@ static bool over_share(const struct weir_engine *e, const struct weir_peer *p)
 }
 
 /**
- * weir_engine_has_room - would a message of a sender find room?
+ * weir_engine_poll_room - would a message of a sender find room?
  * @e: engine, locked
- * @p: sender; if not it is woken once it would
+ * @p: sender
+ *
+ * If not, who polls is woken once it would: @polled of struct weir_wake is for
+ * the channel's room; for its own share the sender itself is woken.
  */
-bool weir_engine_has_room(struct weir_engine *e, struct weir_peer *p)
+bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p)
 {
+	bool room = weir_engine_room(e);
+
 	p->over = over_share(e, p);
-	return weir_engine_room(e) && !p->over;
+	e->polled |= !room;
+	return room && !p->over;
 }
 
 /**
