@@ -153,6 +153,8 @@ void weir_channel_end(struct weir_change *c)
 		goto out;
 	if (c->wake.events)
 		queue_work(weir_channel_wq, &ch->news);
+	if (READ_ONCE(ch->eng.traffic))
+		weir_pool_traffic(&ch->pool);
 	if (READ_ONCE(ch->eng.traffic) && !delayed_work_pending(&ch->loads))
 		queue_delayed_work(weir_channel_wq, &ch->loads,
 				   msecs_to_jiffies(ch->eng.cfg.load_interval));

@@ -17,12 +17,14 @@
 #include <linux/sched/signal.h>
 #include <linux/xarray.h>
 
+#include "cgroup.h"
 #include "change.h"
 #include "client.h"
 #include "compat.h"
 #include "device.h"
 #include "load.h"
 #include "netlink.h"
+#include "recall.h"
 
 /* Order: table_lock, then clients_lock, then a spinlock of the engine. */
 static DEFINE_MUTEX(table_lock);
@@ -167,6 +169,7 @@ static void free_channel(struct kref *ref)
 	hrtimer_cancel(&ch->timer);
 	cancel_delayed_work_sync(&ch->loads);
 	cancel_work_sync(&ch->news);
+	cancel_work_sync(&ch->recall);
 	flush_work(&ch->reclaim);	/* a late write(2) may have left a block */
 	weir_pool_exit(&ch->pool);
 	kvfree(ch);
@@ -191,16 +194,28 @@ static void init_writer(struct weir_channel *ch)
 	ch->writer.peer.kernel = true;
 }
 
+/* Charged to the cgroup that is named, else to the creator's. */
+static int init_pool(struct weir_pool *pool, const struct weir_config *cfg,
+		     const char *cgroup)
+{
+	struct mem_cgroup *memcg = weir_cgroup_get(cgroup);
+
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	return weir_pool_init(pool, cfg, memcg, cgroup);
+}
+
 static struct weir_channel *alloc_channel(const char *name,
 					  const struct weir_rights *rights,
-					  const struct weir_config *cfg)
+					  const struct weir_config *cfg,
+					  const char *cgroup)
 {
 	struct weir_channel *ch = kvzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!ch)
 		return ERR_PTR(-ENOMEM);
-	err = weir_pool_init(&ch->pool, cfg->memory_min, cfg->memory_max);
+	err = init_pool(&ch->pool, cfg, cgroup);
 	if (err) {
 		kvfree(ch);
 		return ERR_PTR(err);
@@ -218,6 +233,7 @@ static struct weir_channel *alloc_channel(const char *name,
 	init_waitqueue_head(&ch->room_poll);
 	init_waitqueue_head(&ch->arrived);
 	INIT_WORK(&ch->reclaim, reclaim);
+	INIT_WORK(&ch->recall, weir_recall_work);
 	INIT_WORK(&ch->news, news);
 	INIT_DELAYED_WORK(&ch->loads, loads);
 	hrtimer_setup(&ch->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
@@ -263,15 +279,18 @@ static int enter_table(struct weir_channel *ch)
  * @name: valid
  * @rights: of the device file
  * @cfg: valid
+ * @cgroup: path of the memory cgroup to charge, or NULL for the caller's
  *
  * Return: the channel with a reference for the caller; -EEXIST, -ENOSPC too
- * many channels, -ENOMEM, -EINTR. Context: may sleep.
+ * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() says. Context: may
+ * sleep.
  */
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
-					 const struct weir_config *cfg)
+					 const struct weir_config *cfg,
+					 const char *cgroup)
 {
-	struct weir_channel *ch = alloc_channel(name, rights, cfg);
+	struct weir_channel *ch = alloc_channel(name, rights, cfg, cgroup);
 	int err;
 
 	if (IS_ERR(ch))
@@ -355,7 +374,8 @@ static int unlink_channel(struct weir_channel *ch, bool force)
  * which wakes its sleepers, and from then on refuses its faults; all messages
  * are back and are thrown away, so every block becomes an orphan and is
  * reclaimed, which unmaps it. weir_channel_end() starts neither news nor loads
- * of a closed channel, and what had been started before is waited for, here or
+ * of a closed channel, nobody asks its clients for memory (weir_recall()), and
+ * what had been started before is waited for, here or
  * at the latest in free_channel(), when nobody has a reference.
  */
 static void dismantle(struct weir_channel *ch)
@@ -371,6 +391,7 @@ static void dismantle(struct weir_channel *ch)
 	end_writer(ch);
 	hrtimer_cancel(&ch->timer);
 	cancel_delayed_work_sync(&ch->loads);
+	cancel_work_sync(&ch->recall);
 	flush_work(&ch->reclaim);
 	flush_work(&ch->news);
 	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_DEL_NTF);
@@ -447,8 +468,7 @@ void weir_channel_configure(struct weir_channel *ch,
 {
 	struct weir_change c;
 
-	if (cfg->memory_max != ch->pool.limit)
-		weir_pool_resize(&ch->pool, cfg->memory_max);
+	weir_pool_configure(&ch->pool, cfg);
 	weir_channel_lock(&c, ch);
 	weir_engine_configure(&ch->eng, cfg, ktime_get_ns());
 	c.wake.events = true;

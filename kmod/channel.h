@@ -11,8 +11,6 @@
 #include "core/engine.h"
 #include "pool.h"
 
-#define WEIR_CLIENTS_MAX 1024	/* of a channel: to choose one looks at all */
-
 /**
  * struct weir_endpoint - a peer that can sleep
  * @wait: for completions, for settlement, for its end.
@@ -42,7 +40,7 @@ struct weir_rights {
  * @timer: calls weir_engine_tick(). @armed: for when, or U64_MAX.
  * @pinned: the module cannot be unloaded since a message is held.
  *	@sync_lock: both.
- * @reclaim: takes orphaned blocks to the pool.
+ * @reclaim: takes orphaned blocks to the pool. @recall: asks for empty ones.
  * @news: sends notifications. @loads: measures workers' loads.
  * @room: senders that wait for room, first come first served.
  * @room_poll: who polls for room; apart, since a poller may be an exclusive
@@ -76,6 +74,7 @@ struct weir_channel {
 	bool pinned;
 
 	struct work_struct reclaim;
+	struct work_struct recall;
 	struct work_struct news;
 	struct delayed_work loads;
 	u64 loads_at;
@@ -95,7 +94,8 @@ int weir_channel_init(void);
 void weir_channel_exit(void);
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
-					 const struct weir_config *cfg);
+					 const struct weir_config *cfg,
+					 const char *cgroup);
 int weir_channel_delete(struct weir_channel *ch, bool force);
 int weir_channel_set_rights(struct weir_channel *ch,
 			    const struct weir_rights *rights);

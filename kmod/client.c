@@ -9,12 +9,14 @@
 #include "client.h"
 
 #include <linux/file.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "account.h"
 #include "change.h"
 #include "fs.h"
 #include "load.h"
@@ -46,6 +48,8 @@ static void free_client(struct kref *ref)
 	struct weir_client *c = container_of(ref, struct weir_client, ref);
 
 	vfree(c->rings_mem);
+	if (c->account)
+		weir_account_put(&c->ch->pool, c->account);
 	weir_channel_put(c->ch);
 	/* Wakers may still look at its wait queue. */
 	call_rcu(&c->rcu, free_rcu_client);
@@ -302,6 +306,7 @@ static const struct file_operations client_fops = {
 	.unlocked_ioctl = client_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = weir_window_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
 	.llseek = noop_llseek,
 };
 
@@ -395,7 +400,8 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	weir_peer_init(&c->ep.peer, &ch->eng, 0, a->role);
 	c->ep.peer.uid = __kuid_val(c->uid);
 	c->ep.peer.stopped = a->flags & WEIR_ATTACH_STOPPED;
-	if (alloc_rings(c, a)) {
+	c->account = weir_account_get(&ch->pool, c->uid);
+	if (!c->account || alloc_rings(c, a)) {
 		weir_client_put(c);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -414,7 +420,7 @@ static int join(struct weir_client *c)
 	weir_channel_lock(&change, ch);
 	if (ch->eng.closed) {
 		err = -ESHUTDOWN;
-	} else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX ||
+	} else if (ch->eng.nr_peers >= ch->eng.cfg.clients_max ||
 		   ch->last_client == U32_MAX) {
 		err = -ENOSPC;
 	} else {

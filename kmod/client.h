@@ -15,8 +15,9 @@
  * @held: ends it with its process.
  * @nr_vmas: its mappings.
  * @rings_mem: rings, entries and completions, @rings_len bytes.
- * @memory: bytes of blocks it was granted, at most @block_max; pool's lock is
- *	not needed, its own grants are under @grant_lock.
+ * @memory: bytes of blocks it was granted, at most @block_max; @grant_lock.
+ * @account: of the user that attached it.
+ * @recalled: it was asked to give back, and has not been granted any since.
  * @cpu_last: ns of CPU its process had used at the last look; only the
  *	channel's load work.
  */
@@ -41,6 +42,8 @@ struct weir_client {
 	struct mutex grant_lock;
 	u64 memory;
 	u64 block_max;
+	struct weir_account *account;
+	bool recalled;
 
 	u64 cpu_last;
 };

@@ -10,6 +10,7 @@
 
 #include "change.h"
 #include "line.h"
+#include "recall.h"
 
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
@@ -39,8 +40,10 @@ static int grow(struct weir_channel *ch, u32 cls)
 {
 	struct weir_pool_block *pb = weir_pool_get(&ch->pool, cls);
 
-	if (IS_ERR(pb))
+	if (IS_ERR(pb)) {
+		weir_recall(ch);
 		return PTR_ERR(pb);
+	}
 	weir_pool_publish(&ch->pool, pb, NULL);
 	guard(spinlock_bh)(&ch->eng.lock);
 	weir_engine_own(&ch->eng, &ch->writer.peer, &pb->b);
@@ -67,6 +70,24 @@ static bool shrink(struct weir_channel *ch, u32 keep_cls)
 	return found;
 }
 
+/**
+ * weir_copy_relieve - take empty blocks from the channel's own sender
+ * @ch: channel
+ *
+ * Return: how many. Context: may sleep.
+ */
+u32 weir_copy_relieve(struct weir_channel *ch)
+{
+	u32 n = 0;
+
+	guard(mutex)(&ch->writer_lock);
+	while (shrink(ch, WEIR_NR_CLASSES)) {
+		n++;
+		cond_resched();
+	}
+	return n;
+}
+
 /* A buffer, under writer_lock; -ENOBUFS if the pool has none now. */
 static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 {
@@ -87,15 +108,11 @@ static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 
 static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 {
-	struct folio *folio;
-	void *data;
-	int err;
+	u32 at = weir_msg_index(msg) << weir_class_shift(msg->blk->cls);
 
 	weir_msg_reset(msg, len, 0);
-	data = weir_pool_data(msg, &folio);
-	err = copy_from_iter_full(data, len, from) ? 0 : -EFAULT;
-	folio_put(folio);
-	return err;
+	/* The buffer counts as busy: its block stays. */
+	return weir_pool_write(weir_pool_block(msg->blk), at, len, from);
 }
 
 static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
@@ -169,11 +186,10 @@ static int copy_once(struct weir_channel *ch, struct iov_iter *from,
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
 	err = fill(msg, from, len);
-	if (!err) {
+	if (!err)
 		err = try_accept(ch, msg, line, nonblock);
-		if (err)
-			iov_iter_revert(from, len);
-	}
+	if (err)
+		iov_iter_revert(from, len - iov_iter_count(from));
 	if (err)
 		push_idle(ch, msg);
 	return err;

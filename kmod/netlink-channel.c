@@ -4,8 +4,10 @@
  */
 #include "netlink.h"
 
+#include <linux/memcontrol.h>
 #include <linux/sizes.h>
 
+#include "cgroup.h"
 #include "client.h"
 
 #define CHANNEL_SIZE	4096	/* bytes of attributes, more than ever put */
@@ -36,7 +38,8 @@ static const struct field fields[] = {
 	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M,
 	      .fixed = true),
 	FIELD("memory-max", MEMORY_MAX, memory_max, SZ_64K, SZ_16G, SZ_64M),
-	FIELD("message-max", MESSAGE_MAX, message_max, 1, SZ_1M, SZ_1M),
+	FIELD("message-max", MESSAGE_MAX, message_max, 1,
+	      WEIR_MESSAGE_MAX, SZ_1M),
 	FIELD("clients-max", CLIENTS_MAX, clients_max, 1, 1024, 1024),
 	FIELD("client-memory", CLIENT_MEMORY, client_memory, 0, SZ_16G, 0),
 	FIELD("uid-memory", UID_MEMORY, uid_memory, 0, SZ_16G, 0),
@@ -214,6 +217,87 @@ static int check_memories(struct genl_info *info, const struct weir_config *cfg)
 	       check_share(info, cfg, block);
 }
 
+/* The class of exactly this size, or WEIR_NR_CLASSES. */
+static u32 class_of_size(u32 size)
+{
+	u32 cls = 0;
+
+	while (cls < WEIR_NR_CLASSES && weir_class_size(cls) != size)
+		cls++;
+	return cls;
+}
+
+static int parse_prefill_class(struct genl_info *info, struct nlattr *a,
+			       struct weir_config *cfg)
+{
+	struct nlattr *tb[WEIR_A_POOL_CLASS_BUFFERS + 1];
+	u32 cls;
+	u64 nr;
+	int err;
+
+	err = nla_parse_nested(tb, WEIR_A_POOL_CLASS_BUFFERS, a,
+			       weir_pool_class_nl_policy, info->extack);
+	if (err)
+		return err;
+	if (!tb[WEIR_A_POOL_CLASS_SIZE] || !tb[WEIR_A_POOL_CLASS_BUFFERS]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a,
+				    "prefill needs size and buffers");
+		return -EINVAL;
+	}
+	cls = class_of_size(nla_get_u32(tb[WEIR_A_POOL_CLASS_SIZE]));
+	if (cls == WEIR_NR_CLASSES) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill: no buffers have size %u",
+					nla_get_u32(tb[WEIR_A_POOL_CLASS_SIZE]));
+		return -EINVAL;
+	}
+	nr = nla_get_u64(tb[WEIR_A_POOL_CLASS_BUFFERS]);
+	if (nr > SZ_64M) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill %llu is out of range 0..%u",
+					nr, SZ_64M);
+		return -EINVAL;
+	}
+	if (cfg->prefill[cls]) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill: size %u is given twice",
+					weir_class_size(cls));
+		return -EINVAL;
+	}
+	cfg->prefill[cls] = nr;
+	return 0;
+}
+
+static int parse_prefill(struct genl_info *info, struct weir_config *cfg)
+{
+	struct nlattr *first = info->attrs[WEIR_A_CHANNEL_PREFILL], *a;
+	int rem, err = 0;
+
+	if (!first)
+		return 0;
+	memset(cfg->prefill, 0, sizeof(cfg->prefill));
+	nlmsg_for_each_attr_type(a, WEIR_A_CHANNEL_PREFILL, info->nlhdr,
+				 GENL_HDRLEN, rem)
+		err = err ?: parse_prefill_class(info, a, cfg);
+	return err;
+}
+
+static int check_prefill(struct genl_info *info, const struct weir_config *cfg)
+{
+	u64 prefill = weir_pool_prefill(cfg);
+
+	if (prefill > cfg->memory_max) {
+		NL_SET_ERR_MSG_FMT(info->extack,
+				   "prefill takes %llu bytes of blocks, memory-max is %llu",
+				   prefill, cfg->memory_max);
+		if (info->attrs[WEIR_A_CHANNEL_PREFILL])
+			NL_SET_BAD_ATTR(info->extack,
+					info->attrs[WEIR_A_CHANNEL_PREFILL]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 {
 	if (cfg->memory_min > cfg->memory_max)
@@ -228,7 +312,7 @@ static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 	if (cfg->pool_low >= cfg->pool_high)
 		return refuse(info, cfg, WEIR_A_CHANNEL_POOL_LOW,
 			      WEIR_A_CHANNEL_POOL_HIGH);
-	return check_memories(info, cfg);
+	return check_memories(info, cfg) ?: check_prefill(info, cfg);
 }
 
 static int parse_config(struct genl_info *info, struct weir_config *cfg)
@@ -238,6 +322,7 @@ static int parse_config(struct genl_info *info, struct weir_config *cfg)
 
 	for (i = 0; i < ARRAY_SIZE(fields) && !err; i++)
 		err = parse_field(info, cfg, &fields[i]);
+	err = err ?: parse_prefill(info, cfg);
 	err = err ?: parse_policy(info, cfg);
 	return err ?: check_limits(info, cfg);
 }
@@ -290,6 +375,43 @@ static int check_name(struct genl_info *info)
 	return -EINVAL;
 }
 
+static void explain_cgroup(struct genl_info *info, int err)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP];
+	const char *path = nla_data(a);
+
+	if (err == -ENOENT || err == -ENOTDIR)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"memory-cgroup: no cgroup \"%.40s\"", path);
+	else if (err == -EOPNOTSUPP)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"memory-cgroup \"%.40s\" has no memory controller",
+					path);
+}
+
+static const char *named_cgroup(struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP];
+
+	return a ? nla_data(a) : NULL;
+}
+
+/* Only whether it is there. */
+static int check_cgroup(struct genl_info *info)
+{
+	struct mem_cgroup *memcg;
+
+	if (!named_cgroup(info))
+		return 0;
+	memcg = weir_cgroup_get(named_cgroup(info));
+	if (IS_ERR(memcg)) {
+		explain_cgroup(info, PTR_ERR(memcg));
+		return PTR_ERR(memcg);
+	}
+	mem_cgroup_put(memcg);
+	return 0;
+}
+
 static void explain_create(struct genl_info *info, int err, const char *name,
 			   const struct weir_config *cfg)
 {
@@ -303,6 +425,8 @@ static void explain_create(struct genl_info *info, int err, const char *name,
 				   cfg->memory_min);
 	else if (err == -ENOSPC)
 		GENL_SET_ERR_MSG(info, "too many channels");
+	else if (info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP])
+		explain_cgroup(info, err);
 }
 
 static int check_new(struct genl_info *info, struct weir_rights *rights,
@@ -319,6 +443,7 @@ static int check_new(struct genl_info *info, struct weir_rights *rights,
 	err = check_name(info);
 	err = err ?: parse_config(info, cfg);
 	err = err ?: parse_rights(info, rights);
+	err = err ?: check_cgroup(info);
 	if (err || !info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
@@ -343,7 +468,7 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
-	ch = weir_channel_create(name, &rights, &cfg);
+	ch = weir_channel_create(name, &rights, &cfg, named_cgroup(info));
 	if (IS_ERR(ch)) {
 		explain_create(info, PTR_ERR(ch), name, &cfg);
 		return PTR_ERR(ch);
@@ -394,6 +519,26 @@ static int check_fixed(struct genl_info *info, const struct weir_config *old,
 	return 0;
 }
 
+static int check_constant(struct genl_info *info, struct weir_channel *ch,
+			  const struct weir_config *cfg)
+{
+	const char *path = named_cgroup(info);
+
+	if (memcmp(cfg->prefill, ch->eng.cfg.prefill, sizeof(cfg->prefill))) {
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[WEIR_A_CHANNEL_PREFILL],
+				    "prefill cannot be changed");
+		return -EBUSY;
+	}
+	if (path && (!ch->pool.cgroup || strcmp(path, ch->pool.cgroup))) {
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP],
+				    "memory-cgroup cannot be changed");
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static int set_channel(struct genl_info *info, struct weir_channel *ch)
 {
 	struct weir_config cfg = ch->eng.cfg;
@@ -403,6 +548,7 @@ static int set_channel(struct genl_info *info, struct weir_channel *ch)
 	err = parse_config(info, &cfg);
 	err = err ?: parse_rights(info, &rights);
 	err = err ?: check_fixed(info, &ch->eng.cfg, &cfg);
+	err = err ?: check_constant(info, ch, &cfg);
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	err = weir_channel_set_rights(ch, &rights);
@@ -580,6 +726,26 @@ static int put_u64(struct sk_buff *skb, u16 attr, u64 val)
 	return nla_put_u64_64bit(skb, attr, val, WEIR_A_CHANNEL_PAD);
 }
 
+static int put_prefill(struct sk_buff *skb, const struct weir_config *cfg)
+{
+	struct nlattr *nest;
+	u32 cls;
+
+	for (cls = 0; cls < WEIR_NR_CLASSES; cls++) {
+		if (!cfg->prefill[cls])
+			continue;
+		nest = nla_nest_start(skb, WEIR_A_CHANNEL_PREFILL);
+		if (!nest ||
+		    nla_put_u32(skb, WEIR_A_POOL_CLASS_SIZE,
+				weir_class_size(cls)) ||
+		    nla_put_u64_64bit(skb, WEIR_A_POOL_CLASS_BUFFERS,
+				      cfg->prefill[cls], WEIR_A_POOL_CLASS_PAD))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
+}
+
 static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
 		      const struct weir_config *cfg)
 {
@@ -592,6 +758,10 @@ static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
 		      put_u64(skb, fields[i].attr, get_field(cfg, &fields[i])) :
 		      nla_put_u32(skb, fields[i].attr,
 				  get_field(cfg, &fields[i]));
+	err = err ?: put_prefill(skb, cfg);
+	if (!err && ch->pool.cgroup)
+		err = nla_put_string(skb, WEIR_A_CHANNEL_MEMORY_CGROUP,
+				     ch->pool.cgroup);
 	return err ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_UID,
 			   from_kuid_munged(ns, ch->rights.uid)) ?:
@@ -639,10 +809,10 @@ static int put_now(struct sk_buff *skb, const struct snapshot *s)
 static int put_memory(struct sk_buff *skb, struct weir_pool *pool)
 {
 	return put_u64(skb, WEIR_A_CHANNEL_MEMORY_USED,
-		       READ_ONCE(pool->used)) ?:
+		       weir_pool_used(pool)) ?:
 	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_POPULATED,
 		       READ_ONCE(pool->populated)) ?:
-	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_PEAK, READ_ONCE(pool->peak));
+	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_PEAK, atomic64_read(&pool->peak));
 }
 
 static int fill_channel(struct sk_buff *skb, void *arg)

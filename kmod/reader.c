@@ -127,7 +127,7 @@ static int join(struct weir_reader *r)
 	weir_channel_lock(&c, ch);
 	if (ch->eng.closed)
 		err = -ESHUTDOWN;
-	else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX)
+	else if (ch->eng.nr_peers >= ch->eng.cfg.clients_max)
 		err = -ENOSPC;
 	else
 		weir_engine_add_peer(&ch->eng, &r->ep.peer, ktime_get_ns());
@@ -201,34 +201,29 @@ static void undo(struct weir_reader *r)
 static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 {
 	struct weir_change c;
+	struct weir_pool_block *pb;
 	struct weir_msg *msg;
-	struct folio *folio;
-	u32 gen, size;
-	ssize_t res;
-	void *data;
+	u32 gen, size, off;
+	ssize_t res, old = iov_iter_count(to);
 
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
 	if (msg) {
 		gen = r->tag.gen;
 		size = msg->len;
-		data = weir_pool_data(msg, &folio);
+		pb = weir_pool_pin(msg, &off);
 	}
 	weir_channel_unlock(&c);
 	if (!msg)
 		return r->ep.peer.gone ? -ESHUTDOWN : -EAGAIN;
 	res = -EMSGSIZE;
-	if (size <= iov_iter_count(to)) {
-		res = copy_to_iter(data, size, to);
-		if (res < size)
-			res = -EFAULT;
-	}
-	folio_put(folio);
+	if (size <= iov_iter_count(to))
+		res = weir_pool_read(pb, off, size, to) ?: size;
+	weir_pool_unpin(pb);
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
 	if (!msg || r->tag.gen != gen) {
-		if (res > 0)
-			iov_iter_revert(to, res);
+		iov_iter_revert(to, old - iov_iter_count(to));
 		res = -EAGAIN;
 	}
 	weir_channel_unlock(&c);

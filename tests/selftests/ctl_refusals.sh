@@ -22,8 +22,8 @@ out_of_range batch 0 0 1..1024
 out_of_range messages 0 0 1..16777216
 out_of_range messages 16777217 16777217 1..16777216
 out_of_range inflight 16385 16385 0..16384
-out_of_range message-max 0 0 1..1048576
-out_of_range message-max 2M 2097152 1..1048576
+out_of_range message-max 0 0 1..16777216
+out_of_range message-max 17M 17825792 1..16777216
 out_of_range linger 2s 2000000000 0..1000000000
 out_of_range max-attempts 0 0 1..65535
 out_of_range max-attempts 65536 65536 1..65535
