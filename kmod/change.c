@@ -8,6 +8,9 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 
+#include "endpoint.h"
+#include "line.h"
+
 /**
  * weir_channel_begin - start to use the engine
  * @c: filled in
@@ -33,16 +36,11 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 		ep = container_of(p, struct weir_endpoint, peer);
 		/*
 		 * The release, since next has been read; and the fence in
-		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
+		 * weir_endpoint_wake(): both pair with weir_engine_wake_peer(),
 		 * the latter with prepare_to_wait(), too.
 		 */
 		smp_store_release(&p->waking, false);
-		if (!wq_has_sleeper(&ep->wait))
-			continue;
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
-					   EPOLLERR | EPOLLHUP :
-					   EPOLLIN | EPOLLRDNORM);
+		weir_endpoint_wake(ch, ep);
 	}
 }
 
@@ -102,20 +100,8 @@ void weir_channel_end(struct weir_change *c)
 	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
-	/*
-	 * The first in line. Who leaves the line wakes the next, while there
-	 * is room.
-	 */
-	if (c->wake.room) {
-		if (wq_has_sleeper(&ch->room)) {
-			atomic64_inc(&ch->wakeups);
-			wake_up_interruptible(&ch->room);
-		}
-		/* The fence is the one of wq_has_sleeper() before. */
-		if (waitqueue_active(&ch->room_poll))
-			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
-						   EPOLLWRNORM);
-	}
+	if (c->wake.room)
+		weir_line_wake(ch);
 	/*
 	 * No fence: who polls joins the queue and then looks under the engine's
 	 * lock. Either it saw the message, or we see it in the queue.

@@ -4,6 +4,7 @@
  */
 #include "line.h"
 
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 
 /**
@@ -36,12 +37,56 @@ void weir_line_join(struct weir_channel *ch, struct weir_line *line)
 	line->in = true;
 }
 
+/*
+ * Shall who polls try? Not where it would only be refused for want of room:
+ * each such refusal would wake all the others.
+ */
+static bool clear(const struct weir_engine *e)
+{
+	return weir_engine_room(e) ||
+	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING;
+}
+
+/**
+ * weir_line_wake - nobody need wait for room any longer
+ * @ch: channel
+ *
+ * The first in line may try. Who leaves the line wakes the next, while there is
+ * room, and the last one wakes who polls: none of them would be served before.
+ */
+void weir_line_wake(struct weir_channel *ch)
+{
+	if (wq_has_sleeper(&ch->room)) {
+		atomic64_inc(&ch->wakeups);
+		wake_up_interruptible(&ch->room);
+		return;
+	}
+	/* The fence is the one of wq_has_sleeper(). */
+	if (waitqueue_active(&ch->room_poll) && clear(&ch->eng))
+		wake_up_interruptible_poll(&ch->room_poll,
+					   EPOLLOUT | EPOLLWRNORM);
+}
+
+/**
+ * weir_line_room - would one who is not in line be served?
+ * @ch: channel, its engine locked; the caller polls, and is in @room_poll
+ */
+bool weir_line_room(struct weir_channel *ch)
+{
+	/*
+	 * Pairs with the fence in weir_line_wake(): of who begins to poll and
+	 * the last one in line that leaves, one sees the other.
+	 */
+	smp_mb();
+	return clear(&ch->eng) && !waitqueue_active(&ch->room);
+}
+
 /**
  * weir_line_leave - wait no longer, with success or without
  * @ch: channel
  * @line: in or not
  *
- * The next in line may try.
+ * The next in line may try, or who polls.
  */
 void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 {
@@ -49,8 +94,13 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 		return;
 	remove_wait_queue(&ch->room, &line->entry);
 	line->in = false;
+	/*
+	 * Pairs with the fence in weir_line_wake(): who makes room and still
+	 * sees us in line leaves the next one to us, and we see the room.
+	 */
+	smp_mb();
 	if (weir_engine_open(&ch->eng))
-		wake_up_interruptible(&ch->room);
+		weir_line_wake(ch);
 }
 
 /**

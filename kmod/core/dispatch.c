@@ -57,13 +57,26 @@ static void deliver_one(struct weir_engine *e, struct weir_peer *p,
 		post_message(p, msg, ahead);
 }
 
+/*
+ * How many completions a worker still waits for: more than it has now, by its
+ * last call or by the low-water mark of its ring. The mark is the user's word.
+ */
+static u32 still_wanted(struct weir_engine *e, struct weir_peer *p)
+{
+	u32 want = max(p->want, READ_ONCE(p->rings.shared->ucq_low));
+
+	if (want <= 1)
+		return 0;
+	want = min(want, p->rings.cq_entries);
+	return weir_engine_unread(e, p) < want ? want : 0;
+}
+
 /* Hands out the first @n messages, or the one that must go alone. */
 static void deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 		    u32 n, u64 now)
 {
 	u32 i;
 
-	p->want = false;
 	p->reserved = false;
 	if (alone) {
 		deliver_one(e, p, weir_lane_suspect(&e->lane), 0, now);
@@ -72,8 +85,12 @@ static void deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 		for (i = 0; i < n; i++)
 			deliver_one(e, p, weir_lane_first(&e->lane), i, now);
 	}
-	if (!p->kernel)
+	if (p->kernel) {
+		p->want = 0;
+	} else {
 		weir_ring_publish(&p->rings, n);
+		p->want = still_wanted(e, p);
+	}
 	e->c.delivered += n;
 	e->c.batches++;
 	e->traffic = true;

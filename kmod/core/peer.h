@@ -44,7 +44,8 @@ struct weir_stage {
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
- * @want: it waits for messages though it holds some.
+ * @want: it waits for so many unread completions, and takes messages though it
+ *	holds some until then; 0: it does not.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
  *	then a suspect.
  * @tags: what it holds. @limit_max: most it may ever hold. @limit: most it may
@@ -75,7 +76,6 @@ struct weir_peer {
 
 	bool gone;
 	bool stopped;
-	bool want;
 	bool alone;
 	bool reserved;
 	bool waking;
@@ -85,6 +85,7 @@ struct weir_peer {
 	struct list_head dirty_link;
 	struct weir_peer *wake_next;
 
+	u32 want;
 	struct weir_tags tags;
 	u32 limit_max;
 	u32 limit;

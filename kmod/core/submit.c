@@ -345,7 +345,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
 			list_add_tail(&p->dirty_link, &e->dirty);
 		if (weir_peer_works(p) && weir_engine_unread(e, p) < want)
-			p->want = true;
+			p->want = want;
 		weir_engine_finish(e, now);
 		weir_engine_unlock(e);
 		if (slots)
