@@ -8,6 +8,9 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 
+#include "endpoint.h"
+#include "line.h"
+
 #define SWEEPS_MAX	256	/* looks at promised rings in one go */
 
 /**
@@ -25,16 +28,6 @@ void weir_channel_begin(struct weir_change *c, struct weir_channel *ch)
 	rcu_read_lock();
 }
 
-/* What a poller may be after. A sender's share may be free again. */
-static __poll_t poll_key(const struct weir_peer *p)
-{
-	if (READ_ONCE(p->gone))
-		return EPOLLERR | EPOLLHUP;
-	if (weir_peer_sends(p))
-		return EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
-	return EPOLLIN | EPOLLRDNORM;
-}
-
 static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 {
 	struct weir_endpoint *ep;
@@ -45,14 +38,11 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 		ep = container_of(p, struct weir_endpoint, peer);
 		/*
 		 * The release, since next has been read; and the fence in
-		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
+		 * weir_endpoint_wake(): both pair with weir_engine_wake_peer(),
 		 * the latter with prepare_to_wait(), too.
 		 */
 		smp_store_release(&p->waking, false);
-		if (!wq_has_sleeper(&ep->wait))
-			continue;
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, poll_key(p));
+		weir_endpoint_wake(ch, ep);
 	}
 }
 
@@ -129,18 +119,8 @@ void weir_channel_end(struct weir_change *c)
 	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
-	/*
-	 * The first in line. Who leaves the line wakes the next, while there
-	 * is room.
-	 */
-	if (c->wake.room && wq_has_sleeper(&ch->room)) {
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible(&ch->room);
-	}
-	/* No fence: who polls joins the queue, and then looks under the lock. */
-	if (c->wake.polled && waitqueue_active(&ch->room_poll))
-		wake_up_interruptible_poll(&ch->room_poll,
-					   EPOLLOUT | EPOLLWRNORM);
+	if (c->wake.room || c->wake.polled)
+		weir_line_wake(ch, c->wake.polled);
 	/*
 	 * No fence: who polls joins the queue and then looks under the engine's
 	 * lock. Either it saw the message, or we see it in the queue.

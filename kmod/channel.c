@@ -22,6 +22,7 @@
 #include "client.h"
 #include "compat.h"
 #include "device.h"
+#include "endpoint.h"
 #include "load.h"
 #include "netlink.h"
 #include "recall.h"
@@ -189,7 +190,7 @@ void weir_channel_put(struct weir_channel *ch)
 static void init_writer(struct weir_channel *ch)
 {
 	mutex_init(&ch->writer_lock);
-	init_waitqueue_head(&ch->writer.wait);
+	weir_endpoint_init(&ch->writer);
 	weir_peer_init(&ch->writer.peer, &ch->eng, 0, WEIR_ROLE_SEND);
 	ch->writer.peer.kernel = true;
 }
@@ -467,12 +468,17 @@ void weir_channel_configure(struct weir_channel *ch,
 			    const struct weir_config *cfg)
 {
 	struct weir_change c;
+	bool other = cfg->overflow != ch->eng.cfg.overflow;
 
 	weir_pool_configure(&ch->pool, cfg);
 	weir_channel_lock(&c, ch);
 	weir_engine_configure(&ch->eng, cfg, ktime_get_ns());
 	c.wake.events = true;
 	weir_channel_unlock(&c);
+	/* What blocked senders have in their rings may be refused now. */
+	if (other)
+		wake_up_interruptible_poll(&ch->room_poll,
+					   EPOLLOUT | EPOLLWRNORM);
 }
 
 static u64 nr_to_purge(struct weir_channel *ch, u32 state)

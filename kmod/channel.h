@@ -13,11 +13,13 @@
 
 /**
  * struct weir_endpoint - a peer that can sleep
- * @wait: for completions, for settlement, for its end.
+ * @wait: for completions, for settlement, for its end. @poll: who polls; apart,
+ *	since it has a low-water mark.
  */
 struct weir_endpoint {
 	struct weir_peer peer;
 	wait_queue_head_t wait;
+	wait_queue_head_t poll;
 };
 
 /**
@@ -46,7 +48,7 @@ struct weir_rights {
  * @room_poll: who polls for room; apart, since a poller may be an exclusive
  *	waiter that takes a wake-up and does nothing. @arrived: who polls the device file for messages.
  * @full_at: ns, last notification of that kind; only @news.
- * @enters: @wakeups: counted without a lock.
+ * @enters: @wakeups: @spins: counted without a lock.
  */
 struct weir_channel {
 	char name[WEIR_NAME_MAX + 1];
@@ -86,6 +88,7 @@ struct weir_channel {
 	wait_queue_head_t arrived;
 	atomic64_t enters;
 	atomic64_t wakeups;
+	atomic64_t spins;
 };
 
 extern struct workqueue_struct *weir_channel_wq;

@@ -18,7 +18,9 @@
 
 #include "account.h"
 #include "change.h"
+#include "endpoint.h"
 #include "fs.h"
+#include "line.h"
 #include "load.h"
 #include "netlink.h"
 #include "window.h"
@@ -166,22 +168,24 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 	struct weir_channel *ch = c->ch;
 	struct weir_change change;
 	__poll_t mask = 0;
+	u32 low;
 
-	poll_wait(file, &c->ep.wait, wait);
+	poll_wait(file, &c->ep.poll, wait);
 	if (weir_peer_sends(p))
 		poll_wait(file, &ch->room_poll, wait);
 	weir_channel_lock(&change, ch);
 	if (p->gone) {
 		mask = EPOLLERR | EPOLLHUP;
 	} else {
-		if (!weir_engine_unread(&ch->eng, p) && weir_peer_works(p)) {
-			p->want = true;
+		low = weir_endpoint_low(&c->ep);
+		if (weir_peer_works(p) && weir_engine_unread(&ch->eng, p) < low) {
+			p->want = low;
 			weir_policy_touch(&ch->eng, p);
 		}
 		weir_engine_finish(&ch->eng, ktime_get_ns());
-		if (weir_engine_unread(&ch->eng, p))
+		if (weir_engine_unread(&ch->eng, p) >= low)
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (weir_peer_sends(p) && weir_engine_poll_room(&ch->eng, p))
+		if (weir_peer_sends(p) && weir_line_room(ch, p))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 	}
 	weir_channel_unlock(&change);
@@ -305,6 +309,7 @@ static const struct file_operations client_fops = {
 	.poll = client_poll,
 	.unlocked_ioctl = client_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = weir_client_uring_cmd,
 	.mmap = weir_window_mmap,
 	.get_unmapped_area = thp_get_unmapped_area,
 	.llseek = noop_llseek,
@@ -388,7 +393,7 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	c->ch = ch;
 	INIT_LIST_HEAD(&c->link);
 	INIT_LIST_HEAD(&c->held.link);
-	init_waitqueue_head(&c->ep.wait);
+	weir_endpoint_init(&c->ep);
 	mutex_init(&c->claim_lock);
 	mutex_init(&c->grant_lock);
 	c->held.died = held_died;

@@ -10,6 +10,7 @@
 #include <linux/uio.h>
 
 #include "change.h"
+#include "endpoint.h"
 #include "line.h"
 
 static struct weir_reader *held_reader(struct weir_held *held)
@@ -73,7 +74,7 @@ struct weir_reader *weir_reader_create(struct weir_channel *ch)
 	mutex_init(&r->lock);
 	INIT_LIST_HEAD(&r->link);
 	INIT_LIST_HEAD(&r->held.link);
-	init_waitqueue_head(&r->ep.wait);
+	weir_endpoint_init(&r->ep);
 	r->held.died = reader_died;
 	r->held.tryget = reader_tryget;
 	r->held.put = reader_put;
@@ -315,7 +316,7 @@ __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,
 	if (weir_lane_ready(&e->lane) &&
 	    e->cfg.state != WEIR_CHANNEL_STATE_PAUSED)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (weir_engine_poll_room(e, &r->ch->writer.peer))
+	if (weir_line_room(r->ch, &r->ch->writer.peer))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	weir_channel_unlock(&c);
 	return mask;

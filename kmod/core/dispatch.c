@@ -69,6 +69,20 @@ static void deliver_one(struct weir_engine *e, struct weir_peer *p,
 		weir_dispatch_message(p, msg, msg->token, ahead);
 }
 
+/*
+ * How many completions a worker still waits for: more than it has now, by its
+ * last call or by the low-water mark of its ring. The mark is the user's word.
+ */
+static u32 still_wanted(struct weir_engine *e, struct weir_peer *p)
+{
+	u32 want = max(p->want, READ_ONCE(p->rings.shared->ucq_low));
+
+	if (want <= 1)
+		return 0;
+	want = min(want, p->rings.cq_entries);
+	return weir_engine_unread(e, p) < want ? want : 0;
+}
+
 /* The limits of a batch by bytes and cost, as it grows. */
 struct load {
 	u64 bytes;
@@ -115,15 +129,18 @@ static void deliver_suspect(struct weir_engine *e, struct weir_peer *p,
 static u32 deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 		   u32 n, u64 now)
 {
-	p->want = false;
 	p->reserved = false;
 	weir_policy_touch(e, p);
 	if (alone)
 		deliver_suspect(e, p, now);
 	else
 		n = deliver_some(e, p, n, now);
-	if (!p->kernel)
+	if (p->kernel) {
+		p->want = 0;
+	} else {
 		weir_ring_publish(&p->rings, n);
+		p->want = still_wanted(e, p);
+	}
 	e->c.delivered += n;
 	e->c.batches++;
 	e->traffic = true;

@@ -54,7 +54,7 @@ static void deliver(struct weir_engine *e, struct weir_peer *p,
 	lose(e, p, n - take);
 	if (!take)
 		return;
-	p->want = false;
+	p->want = 0;
 	weir_policy_touch(e, p);
 	if (!p->kernel)
 		weir_ring_publish(&p->rings, take);

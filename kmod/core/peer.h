@@ -49,7 +49,8 @@ struct weir_stage {
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
- * @want: it waits for messages though it holds some.
+ * @want: it waits for so many unread completions, and takes messages though it
+ *	holds some until then; 0: it does not.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
  *	then a suspect.
  * @choice: where policy.c has it: WEIR_CHOICE_*. @score: its place there.
@@ -90,7 +91,6 @@ struct weir_peer {
 
 	bool gone;
 	bool stopped;
-	bool want;
 	bool alone;
 	bool reserved;
 	bool waking;
@@ -111,6 +111,7 @@ struct weir_peer {
 	u32 queued;
 	struct list_head promise_link;
 
+	u32 want;
 	struct weir_tags tags;
 	u32 limit_max;
 	u32 limit;

@@ -507,7 +507,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 			list_add_tail(&p->dirty_link, &e->dirty);
 		if (weir_peer_works(p)) {
 			if (weir_engine_unread(e, p) < want)
-				p->want = true;
+				p->want = want;
 			weir_policy_touch(e, p);
 		}
 		weir_engine_finish(e, now);
