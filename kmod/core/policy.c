@@ -43,16 +43,17 @@ u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p)
 	return room;
 }
 
-/* 0..WEIR_SCORES - 1 */
+/* 0..WEIR_SCORES - 1; a load is a share, but nobody has to rely on it. */
 static u32 score(const struct weir_engine *e, const struct weir_peer *p)
 {
 	u32 queue = p->tags.used * 1000 / p->limit;
 	u32 worst = (e->cfg.weight_load + e->cfg.weight_queue) * 1000;
+	u32 load = min(p->load, 1000U);
 	u32 s;
 
 	switch (e->cfg.policy) {
 	case WEIR_POLICY_LEAST_LOADED:
-		s = e->cfg.weight_load * p->load + e->cfg.weight_queue * queue;
+		s = e->cfg.weight_load * load + e->cfg.weight_queue * queue;
 		return worst ? (u64)s * (WEIR_SCORES - 1) / worst : 0;
 	case WEIR_POLICY_LEAST_INFLIGHT:
 		return min(p->tags.used, WEIR_SCORES - 1U);

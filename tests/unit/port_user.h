@@ -59,7 +59,15 @@
 #define min3(x, y, z) ({						\
 	__auto_type _min3_xy = min(x, y);				\
 	min(_min3_xy, z); })
+#undef clamp
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define clamp_t(type, v, lo, hi)	min_t(type, max_t(type, v, lo), hi)
+
+/* The tools have it for a long alone, which is as wide here. */
+static inline unsigned int __ffs64(u64 word)
+{
+	return __builtin_ctzll(word);
+}
 
 static inline u64 div_u64(u64 n, u32 by)
 {
