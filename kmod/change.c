@@ -25,6 +25,16 @@ void weir_channel_begin(struct weir_change *c, struct weir_channel *ch)
 	rcu_read_lock();
 }
 
+/* What a poller may be after. A sender's share may be free again. */
+static __poll_t poll_key(const struct weir_peer *p)
+{
+	if (READ_ONCE(p->gone))
+		return EPOLLERR | EPOLLHUP;
+	if (weir_peer_sends(p))
+		return EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+	return EPOLLIN | EPOLLRDNORM;
+}
+
 static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 {
 	struct weir_endpoint *ep;
@@ -42,9 +52,7 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 		if (!wq_has_sleeper(&ep->wait))
 			continue;
 		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
-					   EPOLLERR | EPOLLHUP :
-					   EPOLLIN | EPOLLRDNORM);
+		wake_up_interruptible_poll(&ep->wait, poll_key(p));
 	}
 }
 
@@ -125,16 +133,14 @@ void weir_channel_end(struct weir_change *c)
 	 * The first in line. Who leaves the line wakes the next, while there
 	 * is room.
 	 */
-	if (c->wake.room) {
-		if (wq_has_sleeper(&ch->room)) {
-			atomic64_inc(&ch->wakeups);
-			wake_up_interruptible(&ch->room);
-		}
-		/* The fence is the one of wq_has_sleeper() before. */
-		if (waitqueue_active(&ch->room_poll))
-			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
-						   EPOLLWRNORM);
+	if (c->wake.room && wq_has_sleeper(&ch->room)) {
+		atomic64_inc(&ch->wakeups);
+		wake_up_interruptible(&ch->room);
 	}
+	/* No fence: who polls joins the queue, and then looks under the lock. */
+	if (c->wake.polled && waitqueue_active(&ch->room_poll))
+		wake_up_interruptible_poll(&ch->room_poll,
+					   EPOLLOUT | EPOLLWRNORM);
 	/*
 	 * No fence: who polls joins the queue and then looks under the engine's
 	 * lock. Either it saw the message, or we see it in the queue.

@@ -177,7 +177,7 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 		weir_engine_finish(&ch->eng, ktime_get_ns());
 		if (weir_engine_unread(&ch->eng, p))
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (weir_peer_sends(p) && weir_engine_has_room(&ch->eng, p))
+		if (weir_peer_sends(p) && weir_engine_poll_room(&ch->eng, p))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 	}
 	weir_channel_unlock(&change);

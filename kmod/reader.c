@@ -320,7 +320,7 @@ __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,
 	if (weir_lane_ready(&e->lane) &&
 	    e->cfg.state != WEIR_CHANNEL_STATE_PAUSED)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (weir_engine_room(e))
+	if (weir_engine_poll_room(e, &r->ch->writer.peer))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	weir_channel_unlock(&c);
 	return mask;

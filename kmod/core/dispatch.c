@@ -233,6 +233,19 @@ static void dispatch_fanout(struct weir_engine *e, u64 now)
 		e->linger_at = now;	/* the alarm goes on */
 }
 
+/*
+ * Gives up what has expired. Return: whether more has than may be looked at
+ * now: the alarm is in the past then, and nothing is handed out before it.
+ */
+static bool expire(struct weir_engine *e, u64 now)
+{
+	const struct weir_msg *next;
+
+	weir_ledger_expire(e, WEIR_TICK_MAX, now);
+	next = weir_lane_first_expiry(&e->lane);
+	return next && next->deadline <= now;
+}
+
 /**
  * weir_dispatch - hand out all that may go
  * @e: engine, locked
@@ -243,7 +256,8 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 	int budget = CHUNKS_MAX;
 
 	e->linger_at = U64_MAX;
-	weir_ledger_expire(e, WEIR_TICK_MAX, now);
+	if (expire(e, now))
+		return;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
 		return;
 	if (weir_fanout(e)) {

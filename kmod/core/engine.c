@@ -73,6 +73,10 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 	weir_ledger_flush(e);
 	if (weir_engine_open(e, NULL))
 		e->wake->room = true;
+	if (e->polled && (e->closed || weir_engine_room(e))) {
+		e->polled = false;
+		e->wake->polled = true;
+	}
 	if (!list_empty(&e->orphans))
 		e->wake->orphans = true;
 	if (e->nr_promised && !weir_promise_kept(e))
@@ -263,6 +267,10 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 	obey(e);
 	list_for_each_entry(p, &e->workers, work_link)
 		weir_dispatch_limit(e, p);
+	/* Those who wait for their share may have it now, or be refused. */
+	list_for_each_entry(p, &e->peers, link)
+		if (p->over)
+			weir_engine_wake_peer(e, p);
 	weir_engine_finish(e, now);
 }
 

@@ -7,7 +7,7 @@ PLAIN_CHANNEL
 TEST_F(plain, message_arrives_as_sent)
 {
 	struct weir_meta meta = {
-		.key = 7, .corr = 8, .deadline_ns = 9, .user_data = 10,
+		.key = 7, .corr = 8, .deadline_ns = UINT64_MAX, .user_data = 10,
 		.cost = 11, .mtype = 12, .encoding = 13,
 	};
 	struct weir *s = sender(self->name), *w = worker(self->name);
@@ -20,7 +20,7 @@ TEST_F(plain, message_arrives_as_sent)
 	EXPECT_TRUE(is_text(&m, "hello"));
 	EXPECT_EQ(7, m.key);
 	EXPECT_EQ(8, m.corr);
-	EXPECT_EQ(9, m.deadline_ns);
+	EXPECT_EQ(UINT64_MAX, m.deadline_ns);
 	EXPECT_EQ(12, m.mtype);
 	EXPECT_EQ(13, m.encoding);
 	EXPECT_EQ(0, m.prio);
