@@ -114,7 +114,9 @@ void weir_close(struct weir *w);
  * @w: the handle
  *
  * POLLIN: something came: a message, or memory that workers are done with.
- * POLLOUT: the channel has room. POLLHUP: the handle has ended.
+ * POLLOUT: the channel has room for a message of this handle: what a sender
+ * waits for that was refused with -EAGAIN or -ENOBUFS. Others wait for the
+ * same room, so it may be refused again. POLLHUP: the handle has ended.
  *
  * Before sleeping in poll(), call weir_recv() with time-out 0 until it
  * returns 0 (a sender: weir_submit()). That sends what is queued and reads
@@ -144,15 +146,19 @@ const char *weir_error(const struct weir *w);
 /**
  * struct weir_meta - what goes along with a message; all zero is fine
  * @key: messages with the same key are worked on one after the other, in
- *	order; 0: no key.
+ *	order; 0: no key. Must be 0 in a fan-out.
  * @corr: correlation id, passed on.
- * @deadline_ns: CLOCK_MONOTONIC, 0: none. Passed on.
+ * @deadline_ns: CLOCK_MONOTONIC; if it is not delivered by then it is dead.
+ *	0: as the channel's `ttl` says. Passed on.
  * @user_data: the sender's own number for the message.
- * @cost: hint of the work in it, in any unit; 0: unknown.
+ * @cost: hint of the work in it, in any unit; 0: unknown. Where the channel has
+ *	a `batch-cost`, a worker is handed so much of it at once.
  * @mtype: application's message type, passed on.
  * @encoding: application's encoding, passed on.
  * @prio: priority, 0 is the most urgent; below the channel's `priorities`.
- * @resv: must be 0.
+ * @defer_ms: it is ready only after so many milliseconds; at most a day. Must
+ *	be 0 in a fan-out.
+ * @resv0: @resv: must be 0.
  */
 struct weir_meta {
 	uint64_t key;
@@ -163,7 +169,9 @@ struct weir_meta {
 	uint16_t mtype;
 	uint8_t	 encoding;
 	uint8_t	 prio;
-	uint64_t resv[3];
+	uint32_t defer_ms;
+	uint32_t resv0;
+	uint64_t resv[2];
 };
 
 /**
@@ -178,10 +186,11 @@ struct weir_meta {
  * Return: 0: the channel has it; or a signal came while it waited for room:
  * then it lies in the ring as after weir_put(), and the next call hands it
  * over, or the end of the process. Below 0: it is not sent and will not be:
- * -EMSGSIZE, -EINVAL, -EAGAIN (NONBLOCK: no room or no memory), -ENOBUFS the
- * channel is full and its overflow is `error`, -ESHUTDOWN the channel is
- * draining or the handle has ended, -ENOMEM, -EINTR no memory came before the
- * signal.
+ * -EMSGSIZE, -EINVAL, -EAGAIN (NONBLOCK: no room or no memory: poll() for
+ * POLLOUT on weir_fd() and try again), -ENOBUFS the channel is full, or this
+ * sender has its share (`sender-max`) in it, and its overflow is `error`,
+ * -ESHUTDOWN the channel is draining or the handle has ended, -ENOMEM, -EINTR
+ * no memory came before the signal.
  */
 int weir_send(struct weir *w, const void *data, size_t len,
 	      const struct weir_meta *meta);
