@@ -132,7 +132,12 @@ static const struct def pool_defs[] = {
 	{ WEIR_A_POOL_MISSES, NUMBER, "misses" },
 	{ WEIR_A_POOL_REFUSED, NUMBER, "refused" },
 	{ WEIR_A_POOL_PINNED, NUMBER, "pinned" },
+	{ WEIR_A_POOL_GROWS, NUMBER, "grows" },
+	{ WEIR_A_POOL_SHRINKS, NUMBER, "shrinks" },
+	{ WEIR_A_POOL_RECALLED, NUMBER, "recalled" },
+	{ WEIR_A_POOL_CACHED, NUMBER, "cached" },
 	{ WEIR_A_POOL_CLASS, OWN, "class" },
+	{ WEIR_A_POOL_CACHE, OWN, "cache" },
 	{ }
 };
 
@@ -141,6 +146,16 @@ static const struct def pool_class_defs[] = {
 	{ WEIR_A_POOL_CLASS_BLOCK_SIZE, NUMBER, "block-size" },
 	{ WEIR_A_POOL_CLASS_BLOCKS, NUMBER, "blocks" },
 	{ WEIR_A_POOL_CLASS_BUFFERS_BUSY, NUMBER, "buffers-busy" },
+	{ WEIR_A_POOL_CLASS_BUFFERS, NUMBER, "buffers" },
+	{ }
+};
+
+static const struct def pool_cache_defs[] = {
+	{ WEIR_A_POOL_CACHE_CPU, NUMBER, "cpu" },
+	{ WEIR_A_POOL_CACHE_BLOCKS, NUMBER, "blocks" },
+	{ WEIR_A_POOL_CACHE_BYTES, NUMBER, "bytes" },
+	{ WEIR_A_POOL_CACHE_HITS, NUMBER, "hits" },
+	{ WEIR_A_POOL_CACHE_MISSES, NUMBER, "misses" },
 	{ }
 };
 
@@ -254,6 +269,7 @@ static const struct def *const sets[] = {
 	[ATTRS_CHANNEL] = channel_defs,
 	[ATTRS_POOL] = pool_defs,
 	[ATTRS_POOL_CLASS] = pool_class_defs,
+	[ATTRS_POOL_CACHE] = pool_cache_defs,
 	[ATTRS_CLIENT] = client_defs,
 	[ATTRS_MESSAGE] = message_defs,
 	[ATTRS_STATS] = stats_defs,

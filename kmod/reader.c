@@ -219,7 +219,7 @@ static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 		return r->ep.peer.gone ? -ESHUTDOWN : -EAGAIN;
 	res = -EMSGSIZE;
 	if (size <= iov_iter_count(to))
-		res = weir_pool_read(pb, off, size, to) ?: size;
+		res = weir_pool_read(pb, off, size, to) ?: (ssize_t)size;
 	weir_pool_unpin(pb);
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
