@@ -77,7 +77,7 @@ static void open_link(struct link *l)
 	int depth = (int)cell_depth(l->cell);
 
 	l->state = s;
-	s->flags = l->cell->blocking ? 0 : NNG_FLAG_NONBLOCK;
+	s->flags = l->cell->blocking ? 0 : (int)NNG_FLAG_NONBLOCK;
 	if (l->role == SENDER)
 		open_sender(l, s, depth);
 	else
@@ -121,7 +121,7 @@ static unsigned int receive(struct link *l, unsigned int max)
 
 	while (nr < max) {
 		rc = nng_recvmsg(s->socket[0], &msg,
-				 nr ? NNG_FLAG_NONBLOCK : s->flags);
+				 nr ? (int)NNG_FLAG_NONBLOCK : s->flags);
 		if (rc == NNG_EAGAIN || rc == NNG_EINTR)
 			break;
 		check(rc, "nng_recvmsg");
