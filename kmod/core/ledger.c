@@ -470,7 +470,14 @@ static void post_returns(struct weir_engine *e, struct weir_peer *p)
 		post_return(p, &cqe);
 		memcpy(weir_ring_slot(&p->rings, n++), &cqe, sizeof(cqe));
 	}
-	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, !list_empty(&p->returns));
+	/*
+	 * A worker may have been passed over for want of room meanwhile, and
+	 * has to enter all the same: its own ENTER clears the flag.
+	 */
+	if (!list_empty(&p->returns))
+		weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, true);
+	else if (!weir_peer_works(p))
+		weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, false);
 	if (!n)
 		return;
 	weir_ring_publish(&p->rings, n);
