@@ -146,7 +146,7 @@ const char *weir_error(const struct weir *w);
 /**
  * struct weir_meta - what goes along with a message; all zero is fine
  * @key: messages with the same key are worked on one after the other, in
- *	order; 0: no key. Must be 0 in a fan-out.
+ *	order; 0: no key. There are none in a fan-out.
  * @corr: correlation id, passed on.
  * @deadline_ns: CLOCK_MONOTONIC; if it is not delivered by then it is dead.
  *	0: as the channel's `ttl` says. Passed on.
@@ -423,11 +423,16 @@ int weir_drain(struct weir *w);
 #define WEIR_CHANNEL_OVERFLOW_ERROR (1U << 0) /* full: refuse, do not block */
 #define WEIR_CHANNEL_OWNER	(1U << 1) /* @uid and @gid are set */
 #define WEIR_CHANNEL_BACKOFF	(1U << 2) /* @backoff_* are set, even if 0 */
+#define WEIR_CHANNEL_DROP_NEW	(1U << 3) /* full: accept, drop and count it */
+#define WEIR_CHANNEL_DROP_OLD	(1U << 4) /* full: accept, drop the oldest */
+#define WEIR_CHANNEL_FANOUT	(1U << 5) /* each message to every worker */
+#define WEIR_CHANNEL_COPY	(1U << 6) /* copy messages: zerocopy off */
+#define WEIR_CHANNEL_BATCH_AUTO	(1U << 7) /* @batch follows the load; then 0 */
 
 /**
  * struct weir_channel_opts - attributes of a new channel; 0: the default
  * @size: sizeof(struct weir_channel_opts); 0 stands for that of version 0.
- * @flags: WEIR_CHANNEL_*.
+ * @flags: WEIR_CHANNEL_*; at most one of OVERFLOW_ERROR, DROP_NEW, DROP_OLD.
  * @messages: most messages waiting. 65536
  * @message_max: most bytes of one. 1 MiB
  * @memory_min: bytes of message memory made at once. 1 MiB
@@ -440,6 +445,10 @@ int weir_drain(struct weir *w);
  * @uid: @gid: owner of the device file. The creator, group 0
  * @backoff_min_ms: @backoff_max_ms: delay after a fail. 100, 30000
  * @policy: how workers are chosen. "least-loaded"
+ * @priorities: how many there are, 1..8. 1
+ * @sender_max: most of what the channel holds that one sender may have, in
+ *	percent. 100
+ * @ttl_ns: deadline of messages that have none, from their acceptance. None
  * @resv: must be 0.
  *
  * weirctl(8) sets all the others.
@@ -461,7 +470,10 @@ struct weir_channel_opts {
 	uint32_t backoff_min_ms;
 	uint32_t backoff_max_ms;
 	const char *policy;
-	uint64_t resv[4];
+	uint32_t priorities;
+	uint32_t sender_max;
+	uint64_t ttl_ns;
+	uint64_t resv[2];
 };
 
 /**
