@@ -25,6 +25,18 @@ static void put_class_json(struct nlattr *attr, void *arg)
 	json_object_end();
 }
 
+static void put_cache_json(struct nlattr *attr, void *arg)
+{
+	struct nlattr *tb[WEIR_A_POOL_CACHE_MAX + 1];
+
+	(void)arg;
+	if (nla_parse_nested(tb, WEIR_A_POOL_CACHE_MAX, attr, NULL))
+		return;
+	json_object_begin(NULL);
+	attrs_json(ATTRS_POOL_CACHE, tb);
+	json_object_end();
+}
+
 static void put_json(struct nlattr **tb, void *arg)
 {
 	(void)arg;
@@ -32,6 +44,9 @@ static void put_json(struct nlattr **tb, void *arg)
 	attrs_json(ATTRS_POOL, tb);
 	json_array_begin("class");
 	netlink_each(WEIR_A_POOL_CLASS, put_class_json, NULL);
+	json_array_end();
+	json_array_begin("cache");
+	netlink_each(WEIR_A_POOL_CACHE, put_cache_json, NULL);
 	json_array_end();
 	json_object_end();
 }
@@ -62,9 +77,26 @@ static void put_class(struct nlattr *attr, void *arg)
 		return;
 	printf("  class %4s  %llu of %llu buffers busy, %llu block%s of %s\n",
 	       units_size(a, buffer), number(tb, WEIR_A_POOL_CLASS_BUFFERS_BUSY),
-	       (unsigned long long)(block / buffer * blocks),
+	       number(tb, WEIR_A_POOL_CLASS_BUFFERS),
 	       (unsigned long long)blocks, blocks == 1 ? "" : "s",
 	       units_size(b, block));
+}
+
+static void put_cache(struct nlattr *attr, void *arg)
+{
+	struct nlattr *tb[WEIR_A_POOL_CACHE_MAX + 1];
+	unsigned long long blocks;
+	char a[UNITS_TEXT];
+
+	(void)arg;
+	if (nla_parse_nested(tb, WEIR_A_POOL_CACHE_MAX, attr, NULL))
+		return;
+	blocks = number(tb, WEIR_A_POOL_CACHE_BLOCKS);
+	printf("  cpu %-4llu   %llu block%s, %s cached; grants %llu hit, %llu missed\n",
+	       number(tb, WEIR_A_POOL_CACHE_CPU), blocks, blocks == 1 ? "" : "s",
+	       size(tb, WEIR_A_POOL_CACHE_BYTES, a),
+	       number(tb, WEIR_A_POOL_CACHE_HITS),
+	       number(tb, WEIR_A_POOL_CACHE_MISSES));
 }
 
 static void put_text(struct nlattr **tb, void *arg)
@@ -80,10 +112,15 @@ static void put_text(struct nlattr **tb, void *arg)
 	       size(tb, WEIR_A_POOL_FREE, c), size(tb, WEIR_A_POOL_FREEING, d),
 	       max ? number(tb, WEIR_A_POOL_PEAK) * 100 / max : 0);
 	puts(size(tb, WEIR_A_POOL_LEDGER, a));
-	printf("  grants %llu hit, %llu missed, %llu refused     blocks replaced for a pin %llu\n",
+	printf("  grants %llu hit, %llu missed, %llu refused     blocks held back by a pin %llu\n",
 	       number(tb, WEIR_A_POOL_HITS), number(tb, WEIR_A_POOL_MISSES),
 	       number(tb, WEIR_A_POOL_REFUSED), number(tb, WEIR_A_POOL_PINNED));
+	printf("  grew %llu times, shrank %llu times, %llu blocks recalled     cached %s\n",
+	       number(tb, WEIR_A_POOL_GROWS), number(tb, WEIR_A_POOL_SHRINKS),
+	       number(tb, WEIR_A_POOL_RECALLED),
+	       size(tb, WEIR_A_POOL_CACHED, a));
 	netlink_each(WEIR_A_POOL_CLASS, put_class, NULL);
+	netlink_each(WEIR_A_POOL_CACHE, put_cache, NULL);
 }
 
 static int pool_show(struct args *a)

@@ -8,6 +8,11 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 
+#include "endpoint.h"
+#include "line.h"
+
+#define SWEEPS_MAX	256	/* looks at promised rings in one go */
+
 /**
  * weir_channel_begin - start to use the engine
  * @c: filled in
@@ -33,16 +38,11 @@ static void wake_peers(struct weir_channel *ch, struct weir_peer *p)
 		ep = container_of(p, struct weir_endpoint, peer);
 		/*
 		 * The release, since next has been read; and the fence in
-		 * wq_has_sleeper(): both pair with weir_engine_wake_peer(),
+		 * weir_endpoint_wake(): both pair with weir_engine_wake_peer(),
 		 * the latter with prepare_to_wait(), too.
 		 */
 		smp_store_release(&p->waking, false);
-		if (!wq_has_sleeper(&ep->wait))
-			continue;
-		atomic64_inc(&ch->wakeups);
-		wake_up_interruptible_poll(&ep->wait, READ_ONCE(p->gone) ?
-					   EPOLLERR | EPOLLHUP :
-					   EPOLLIN | EPOLLRDNORM);
+		weir_endpoint_wake(ch, ep);
 	}
 }
 
@@ -91,6 +91,21 @@ static void sync_channel(struct weir_channel *ch)
 	spin_unlock_bh(&ch->sync_lock);
 }
 
+/*
+ * Looks at the rings of senders that were promised it. What is left after so
+ * many looks the timer goes on with.
+ */
+static void sweep(struct weir_channel *ch, struct weir_wake *wake)
+{
+	u32 looks = SWEEPS_MAX;
+
+	while (weir_promise_sweep(&ch->eng, ktime_get_ns(), wake))
+		if (!--looks) {
+			weir_promise_later(&ch->eng, ktime_get_ns(), wake);
+			break;
+		}
+}
+
 /**
  * weir_channel_end - do what the changes ask for
  * @c: from weir_channel_begin()
@@ -99,23 +114,13 @@ void weir_channel_end(struct weir_change *c)
 {
 	struct weir_channel *ch = c->ch;
 
+	if (c->wake.sweep)
+		sweep(ch, &c->wake);
 	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);
-	/*
-	 * The first in line. Who leaves the line wakes the next, while there
-	 * is room.
-	 */
-	if (c->wake.room) {
-		if (wq_has_sleeper(&ch->room)) {
-			atomic64_inc(&ch->wakeups);
-			wake_up_interruptible(&ch->room);
-		}
-		/* The fence is the one of wq_has_sleeper() before. */
-		if (waitqueue_active(&ch->room_poll))
-			wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT |
-						   EPOLLWRNORM);
-	}
+	if (c->wake.room || c->wake.polled)
+		weir_line_wake(ch, c->wake.polled);
 	/*
 	 * No fence: who polls joins the queue and then looks under the engine's
 	 * lock. Either it saw the message, or we see it in the queue.
@@ -128,6 +133,8 @@ void weir_channel_end(struct weir_change *c)
 		goto out;
 	if (c->wake.events)
 		queue_work(weir_channel_wq, &ch->news);
+	if (READ_ONCE(ch->eng.traffic))
+		weir_pool_traffic(&ch->pool);
 	if (READ_ONCE(ch->eng.traffic) && !delayed_work_pending(&ch->loads))
 		queue_delayed_work(weir_channel_wq, &ch->loads,
 				   msecs_to_jiffies(ch->eng.cfg.load_interval));

@@ -13,15 +13,19 @@
 #include <linux/cleanup.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/xarray.h>
 
+#include "cgroup.h"
 #include "change.h"
 #include "client.h"
 #include "compat.h"
 #include "device.h"
+#include "endpoint.h"
 #include "load.h"
 #include "netlink.h"
+#include "recall.h"
 
 /* Order: table_lock, then clients_lock, then a spinlock of the engine. */
 static DEFINE_MUTEX(table_lock);
@@ -166,6 +170,7 @@ static void free_channel(struct kref *ref)
 	hrtimer_cancel(&ch->timer);
 	cancel_delayed_work_sync(&ch->loads);
 	cancel_work_sync(&ch->news);
+	cancel_work_sync(&ch->recall);
 	flush_work(&ch->reclaim);	/* a late write(2) may have left a block */
 	weir_pool_exit(&ch->pool);
 	kvfree(ch);
@@ -185,21 +190,33 @@ void weir_channel_put(struct weir_channel *ch)
 static void init_writer(struct weir_channel *ch)
 {
 	mutex_init(&ch->writer_lock);
-	init_waitqueue_head(&ch->writer.wait);
+	weir_endpoint_init(&ch->writer);
 	weir_peer_init(&ch->writer.peer, &ch->eng, 0, WEIR_ROLE_SEND);
 	ch->writer.peer.kernel = true;
 }
 
+/* Charged to the cgroup that is named, else to the creator's. */
+static int init_pool(struct weir_pool *pool, const struct weir_config *cfg,
+		     const char *cgroup)
+{
+	struct mem_cgroup *memcg = weir_cgroup_get(cgroup);
+
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	return weir_pool_init(pool, cfg, memcg, cgroup);
+}
+
 static struct weir_channel *alloc_channel(const char *name,
 					  const struct weir_rights *rights,
-					  const struct weir_config *cfg)
+					  const struct weir_config *cfg,
+					  const char *cgroup)
 {
 	struct weir_channel *ch = kvzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!ch)
 		return ERR_PTR(-ENOMEM);
-	err = weir_pool_init(&ch->pool, cfg->memory_min, cfg->memory_max);
+	err = init_pool(&ch->pool, cfg, cgroup);
 	if (err) {
 		kvfree(ch);
 		return ERR_PTR(err);
@@ -217,10 +234,12 @@ static struct weir_channel *alloc_channel(const char *name,
 	init_waitqueue_head(&ch->room_poll);
 	init_waitqueue_head(&ch->arrived);
 	INIT_WORK(&ch->reclaim, reclaim);
+	INIT_WORK(&ch->recall, weir_recall_work);
 	INIT_WORK(&ch->news, news);
 	INIT_DELAYED_WORK(&ch->loads, loads);
 	hrtimer_setup(&ch->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	ch->armed = U64_MAX;
+	ch->eng.lane.keys.seed = get_random_u64();
 	weir_engine_init(&ch->eng, cfg, &ch->pool.map);
 	init_writer(ch);
 	return ch;
@@ -261,15 +280,18 @@ static int enter_table(struct weir_channel *ch)
  * @name: valid
  * @rights: of the device file
  * @cfg: valid
+ * @cgroup: path of the memory cgroup to charge, or NULL for the caller's
  *
  * Return: the channel with a reference for the caller; -EEXIST, -ENOSPC too
- * many channels, -ENOMEM, -EINTR. Context: may sleep.
+ * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() says. Context: may
+ * sleep.
  */
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
-					 const struct weir_config *cfg)
+					 const struct weir_config *cfg,
+					 const char *cgroup)
 {
-	struct weir_channel *ch = alloc_channel(name, rights, cfg);
+	struct weir_channel *ch = alloc_channel(name, rights, cfg, cgroup);
 	int err;
 
 	if (IS_ERR(ch))
@@ -353,7 +375,8 @@ static int unlink_channel(struct weir_channel *ch, bool force)
  * which wakes its sleepers, and from then on refuses its faults; all messages
  * are back and are thrown away, so every block becomes an orphan and is
  * reclaimed, which unmaps it. weir_channel_end() starts neither news nor loads
- * of a closed channel, and what had been started before is waited for, here or
+ * of a closed channel, nobody asks its clients for memory (weir_recall()), and
+ * what had been started before is waited for, here or
  * at the latest in free_channel(), when nobody has a reference.
  */
 static void dismantle(struct weir_channel *ch)
@@ -369,6 +392,7 @@ static void dismantle(struct weir_channel *ch)
 	end_writer(ch);
 	hrtimer_cancel(&ch->timer);
 	cancel_delayed_work_sync(&ch->loads);
+	cancel_work_sync(&ch->recall);
 	flush_work(&ch->reclaim);
 	flush_work(&ch->news);
 	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_DEL_NTF);
@@ -444,13 +468,17 @@ void weir_channel_configure(struct weir_channel *ch,
 			    const struct weir_config *cfg)
 {
 	struct weir_change c;
+	bool other = cfg->overflow != ch->eng.cfg.overflow;
 
-	if (cfg->memory_max != ch->pool.limit)
-		weir_pool_resize(&ch->pool, cfg->memory_max);
+	weir_pool_configure(&ch->pool, cfg);
 	weir_channel_lock(&c, ch);
 	weir_engine_configure(&ch->eng, cfg, ktime_get_ns());
 	c.wake.events = true;
 	weir_channel_unlock(&c);
+	/* What blocked senders have in their rings may be refused now. */
+	if (other)
+		wake_up_interruptible_poll(&ch->room_poll,
+					   EPOLLOUT | EPOLLWRNORM);
 }
 
 static u64 nr_to_purge(struct weir_channel *ch, u32 state)

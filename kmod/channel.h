@@ -11,15 +11,15 @@
 #include "core/engine.h"
 #include "pool.h"
 
-#define WEIR_CLIENTS_MAX 1024	/* of a channel: to choose one looks at all */
-
 /**
  * struct weir_endpoint - a peer that can sleep
- * @wait: for completions, for settlement, for its end.
+ * @wait: for completions, for settlement, for its end. @poll: who polls; apart,
+ *	since it has a low-water mark.
  */
 struct weir_endpoint {
 	struct weir_peer peer;
 	wait_queue_head_t wait;
+	wait_queue_head_t poll;
 };
 
 /**
@@ -42,13 +42,13 @@ struct weir_rights {
  * @timer: calls weir_engine_tick(). @armed: for when, or U64_MAX.
  * @pinned: the module cannot be unloaded since a message is held.
  *	@sync_lock: both.
- * @reclaim: takes orphaned blocks to the pool.
+ * @reclaim: takes orphaned blocks to the pool. @recall: asks for empty ones.
  * @news: sends notifications. @loads: measures workers' loads.
  * @room: senders that wait for room, first come first served.
  * @room_poll: who polls for room; apart, since a poller may be an exclusive
  *	waiter that takes a wake-up and does nothing. @arrived: who polls the device file for messages.
  * @full_at: ns, last notification of that kind; only @news.
- * @enters: @wakeups: counted without a lock.
+ * @enters: @wakeups: @spins: counted without a lock.
  */
 struct weir_channel {
 	char name[WEIR_NAME_MAX + 1];
@@ -76,6 +76,7 @@ struct weir_channel {
 	bool pinned;
 
 	struct work_struct reclaim;
+	struct work_struct recall;
 	struct work_struct news;
 	struct delayed_work loads;
 	u64 loads_at;
@@ -87,6 +88,7 @@ struct weir_channel {
 	wait_queue_head_t arrived;
 	atomic64_t enters;
 	atomic64_t wakeups;
+	atomic64_t spins;
 };
 
 extern struct workqueue_struct *weir_channel_wq;
@@ -95,7 +97,8 @@ int weir_channel_init(void);
 void weir_channel_exit(void);
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
-					 const struct weir_config *cfg);
+					 const struct weir_config *cfg,
+					 const char *cgroup);
 int weir_channel_delete(struct weir_channel *ch, bool force);
 int weir_channel_set_rights(struct weir_channel *ch,
 			    const struct weir_rights *rights);

@@ -9,14 +9,18 @@
 #include "client.h"
 
 #include <linux/file.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "account.h"
 #include "change.h"
+#include "endpoint.h"
 #include "fs.h"
+#include "line.h"
 #include "load.h"
 #include "netlink.h"
 #include "window.h"
@@ -46,6 +50,8 @@ static void free_client(struct kref *ref)
 	struct weir_client *c = container_of(ref, struct weir_client, ref);
 
 	vfree(c->rings_mem);
+	if (c->account)
+		weir_account_put(&c->ch->pool, c->account);
 	weir_channel_put(c->ch);
 	/* Wakers may still look at its wait queue. */
 	call_rcu(&c->rcu, free_rcu_client);
@@ -162,20 +168,24 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 	struct weir_channel *ch = c->ch;
 	struct weir_change change;
 	__poll_t mask = 0;
+	u32 low;
 
-	poll_wait(file, &c->ep.wait, wait);
+	poll_wait(file, &c->ep.poll, wait);
 	if (weir_peer_sends(p))
 		poll_wait(file, &ch->room_poll, wait);
 	weir_channel_lock(&change, ch);
 	if (p->gone) {
 		mask = EPOLLERR | EPOLLHUP;
 	} else {
-		if (!weir_engine_unread(&ch->eng, p))
-			p->want = weir_peer_works(p);
+		low = weir_endpoint_low(&c->ep);
+		if (weir_peer_works(p) && weir_engine_unread(&ch->eng, p) < low) {
+			p->want = low;
+			weir_policy_touch(&ch->eng, p);
+		}
 		weir_engine_finish(&ch->eng, ktime_get_ns());
-		if (weir_engine_unread(&ch->eng, p))
+		if (weir_engine_unread(&ch->eng, p) >= low)
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (weir_peer_sends(p) && weir_engine_room(&ch->eng))
+		if (weir_peer_sends(p) && weir_line_room(ch, p))
 			mask |= EPOLLOUT | EPOLLWRNORM;
 	}
 	weir_channel_unlock(&change);
@@ -299,7 +309,9 @@ static const struct file_operations client_fops = {
 	.poll = client_poll,
 	.unlocked_ioctl = client_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = weir_client_uring_cmd,
 	.mmap = weir_window_mmap,
+	.get_unmapped_area = thp_get_unmapped_area,
 	.llseek = noop_llseek,
 };
 
@@ -381,7 +393,7 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	c->ch = ch;
 	INIT_LIST_HEAD(&c->link);
 	INIT_LIST_HEAD(&c->held.link);
-	init_waitqueue_head(&c->ep.wait);
+	weir_endpoint_init(&c->ep);
 	mutex_init(&c->claim_lock);
 	mutex_init(&c->grant_lock);
 	c->held.died = held_died;
@@ -393,7 +405,8 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	weir_peer_init(&c->ep.peer, &ch->eng, 0, a->role);
 	c->ep.peer.uid = __kuid_val(c->uid);
 	c->ep.peer.stopped = a->flags & WEIR_ATTACH_STOPPED;
-	if (alloc_rings(c, a)) {
+	c->account = weir_account_get(&ch->pool, c->uid);
+	if (!c->account || alloc_rings(c, a)) {
 		weir_client_put(c);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -412,7 +425,7 @@ static int join(struct weir_client *c)
 	weir_channel_lock(&change, ch);
 	if (ch->eng.closed) {
 		err = -ESHUTDOWN;
-	} else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX ||
+	} else if (ch->eng.nr_peers >= ch->eng.cfg.clients_max ||
 		   ch->last_client == U32_MAX) {
 		err = -ENOSPC;
 	} else {

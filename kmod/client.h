@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "holder.h"
+#include "spin.h"
 
 /**
  * struct weir_client - one process's attachment to a channel
@@ -15,8 +16,10 @@
  * @held: ends it with its process.
  * @nr_vmas: its mappings.
  * @rings_mem: rings, entries and completions, @rings_len bytes.
- * @memory: bytes of blocks it was granted, at most @block_max; pool's lock is
- *	not needed, its own grants are under @grant_lock.
+ * @memory: bytes of blocks it was granted, at most @block_max; @grant_lock.
+ * @account: of the user that attached it.
+ * @recalled: it was asked to give back, and has not been granted any since.
+ * @spin_read: @spin_room: see there; for completions, for room.
  * @cpu_last: ns of CPU its process had used at the last look; only the
  *	channel's load work.
  */
@@ -41,9 +44,16 @@ struct weir_client {
 	struct mutex grant_lock;
 	u64 memory;
 	u64 block_max;
+	struct weir_account *account;
+	bool recalled;
+
+	struct weir_spin spin_read;
+	struct weir_spin spin_room;
 
 	u64 cpu_last;
 };
+
+struct io_uring_cmd;
 
 int weir_client_attach(struct weir_channel *ch, fmode_t mode,
 		       struct weir_attach __user *uarg);
@@ -55,7 +65,11 @@ struct pid *weir_client_pid(struct weir_client *c);
 
 /* enter.c */
 long weir_client_enter(struct weir_client *c, const struct weir_enter *arg);
+int weir_client_submit(struct weir_client *c, u32 to_submit);
 long weir_client_settle(struct weir_client *c, struct weir_settle *arg);
+
+/* uring.c */
+int weir_client_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 
 /* grant.c */
 long weir_client_grant(struct weir_client *c, struct weir_grant *arg);

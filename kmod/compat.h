@@ -7,6 +7,7 @@
 #define _WEIR_COMPAT_H
 
 #include <linux/hrtimer.h>
+#include <linux/io_uring/cmd.h>
 #include <linux/version.h>
 #include <net/sock.h>
 
@@ -26,5 +27,16 @@ static inline kuid_t sk_uid(const struct sock *sk)
 	return sk->sk_uid;
 }
 #endif
+
+/* The third argument was for rings with large completions. */
+static inline void weir_uring_cmd_done(struct io_uring_cmd *cmd, int ret,
+				       unsigned int issue_flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+	io_uring_cmd_done(cmd, ret, 0, issue_flags);
+#else
+	io_uring_cmd_done(cmd, ret, issue_flags);
+#endif
+}
 
 #endif /* _WEIR_COMPAT_H */

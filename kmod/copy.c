@@ -10,6 +10,7 @@
 
 #include "change.h"
 #include "line.h"
+#include "recall.h"
 
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
@@ -39,8 +40,10 @@ static int grow(struct weir_channel *ch, u32 cls)
 {
 	struct weir_pool_block *pb = weir_pool_get(&ch->pool, cls);
 
-	if (IS_ERR(pb))
+	if (IS_ERR(pb)) {
+		weir_recall(ch);
 		return PTR_ERR(pb);
+	}
 	weir_pool_publish(&ch->pool, pb, NULL);
 	guard(spinlock_bh)(&ch->eng.lock);
 	weir_engine_own(&ch->eng, &ch->writer.peer, &pb->b);
@@ -67,6 +70,24 @@ static bool shrink(struct weir_channel *ch, u32 keep_cls)
 	return found;
 }
 
+/**
+ * weir_copy_relieve - take empty blocks from the channel's own sender
+ * @ch: channel
+ *
+ * Return: how many. Context: may sleep.
+ */
+u32 weir_copy_relieve(struct weir_channel *ch)
+{
+	u32 n = 0;
+
+	guard(mutex)(&ch->writer_lock);
+	while (shrink(ch, WEIR_NR_CLASSES)) {
+		n++;
+		cond_resched();
+	}
+	return n;
+}
+
 /* A buffer, under writer_lock; -ENOBUFS if the pool has none now. */
 static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 {
@@ -87,61 +108,46 @@ static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 
 static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 {
-	struct folio *folio;
-	void *data;
-	int err;
+	u32 at = weir_msg_index(msg) << weir_class_shift(msg->blk->cls);
 
-	msg->len = len;
-	msg->off = 0;
-	msg->flags = 0;
-	msg->prio = 0;
-	msg->encoding = 0;
-	msg->mtype = 0;
-	msg->attempts = 0;
-	msg->deliveries = 0;
-	msg->reason = 0;
-	msg->key = 0;
-	msg->corr = 0;
-	msg->deadline = 0;
-	msg->holder = NULL;
-	msg->src = 0;
-	msg->cost = 0;
-	msg->text = NULL;
-	data = weir_pool_data(msg, &folio);
-	err = copy_from_iter_full(data, len, from) ? 0 : -EFAULT;
-	folio_put(folio);
-	return err;
+	weir_msg_reset(msg, len, 0);
+	/* The buffer counts as busy: its block stays. */
+	return weir_pool_write(weir_pool_block(msg->blk), at, len, from);
 }
 
 static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 		      const struct weir_line *line, bool nonblock)
 {
+	struct weir_peer *p = &ch->writer.peer;
 	struct weir_engine *e = &ch->eng;
 	struct weir_change c;
 	int err;
 
 	weir_channel_lock(&c, ch);
-	err = weir_engine_admit(e, false);
+	msg->blk->busy--;	/* the ledger counts it itself */
+	err = weir_engine_admit(e, p, false);
 	if (!err && e->cfg.overflow == WEIR_OVERFLOW_BLOCK &&
 	    weir_line_ahead(ch, line))
 		err = -EAGAIN;
-	if (!err) {
-		msg->blk->busy--;	/* counted once more by the ledger */
-		weir_engine_accept(e, &ch->writer.peer, msg, ktime_get_ns());
-	} else if (err == -EAGAIN && !nonblock) {
+	if (!err)
+		weir_engine_accept(e, p, msg, ktime_get_ns());
+	else if (err > 0)
+		weir_engine_accept_lost(e, p, msg);
+	else if (err < 0)
+		msg->blk->busy++;
+	if (err == -EAGAIN && !nonblock)
 		e->c.blocked++;
-	} else {
-		weir_engine_refused(e, &ch->writer.peer, err);
-	}
+	else if (err < 0)
+		weir_engine_refused(e, p, err);
 	weir_channel_unlock(&c);
-	return err;
+	return min(err, 0);
 }
 
 static bool room(void *arg)
 {
 	struct weir_channel *ch = arg;
 
-	return weir_engine_open(&ch->eng);
+	return weir_engine_open(&ch->eng, NULL);
 }
 
 /* What a writer without memory waits for: a pool, or a buffer that comes back. */
@@ -180,11 +186,10 @@ static int copy_once(struct weir_channel *ch, struct iov_iter *from,
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
 	err = fill(msg, from, len);
-	if (!err) {
+	if (!err)
 		err = try_accept(ch, msg, line, nonblock);
-		if (err)
-			iov_iter_revert(from, len);
-	}
+	if (err)
+		iov_iter_revert(from, len - iov_iter_count(from));
 	if (err)
 		push_idle(ch, msg);
 	return err;

@@ -8,5 +8,6 @@ struct iov_iter;
 
 ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 		     bool nonblock);
+u32 weir_copy_relieve(struct weir_channel *ch);
 
 #endif /* _WEIR_COPY_H */

@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 
 #include "change.h"
+#include "endpoint.h"
 #include "line.h"
 
 #define SLOTS_MAX	256U	/* consumed with bottom halves off */
@@ -18,9 +19,11 @@ struct enter {
 	struct weir_client *c;
 	const struct weir_enter *arg;
 	u32 done;	/* slots consumed so far */
+	bool nowait;	/* of io_uring: bounded, and no signal ends it */
 	bool limited;	/* @until is a deadline */
 	bool nosleep;	/* the time-out was ~0 */
 	bool blocked;	/* an entry waits for room */
+	bool over;	/* of its sender's own share */
 	struct weir_line line;
 	ktime_t until;
 };
@@ -34,22 +37,12 @@ static void set_deadline(struct enter *e, u64 timeout)
 				min_t(u64, timeout, KTIME_MAX)));
 }
 
-/* Completions the user has not read; without a lock, so a hint. */
-static u32 unread(struct weir_client *c)
-{
-	struct weir_rings *r = &c->ep.peer.rings;
-	/* Pairs with the engine's store before it wakes. */
-	u32 tail = READ_ONCE(r->cq_tail);
-
-	return min(tail - READ_ONCE(r->shared->ucq_head), r->cq_entries);
-}
-
 static bool enough(void *arg)
 {
 	struct enter *e = arg;
 
 	return READ_ONCE(e->c->ep.peer.gone) ||
-	       unread(e->c) >= e->arg->min_complete;
+	       weir_endpoint_unread(&e->c->ep) >= e->arg->min_complete;
 }
 
 static bool room(void *arg)
@@ -57,7 +50,7 @@ static bool room(void *arg)
 	struct enter *e = arg;
 
 	return READ_ONCE(e->c->ep.peer.gone) ||
-	       weir_engine_open(&e->c->ch->eng);
+	       weir_engine_open(&e->c->ch->eng, &e->c->ep.peer);
 }
 
 /* Consumes what it can. Return: slots, or why none can ever be. */
@@ -77,9 +70,22 @@ static int submit(struct enter *e)
 				       e->arg->min_complete, false,
 				       ktime_get_ns(), &change.wake);
 	e->blocked = p->blocked;
+	e->over = p->blocked && READ_ONCE(p->over);
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
 	return n;
+}
+
+/* Looks at the condition for a while, as the sleep would. */
+static bool spin(struct enter *e, struct weir_spin *s, bool (*done)(void *arg))
+{
+	struct weir_channel *ch = e->c->ch;
+
+	if (!weir_spin(s, READ_ONCE(ch->eng.cfg.spin),
+		       e->limited ? &e->until : NULL, done, e))
+		return false;
+	atomic64_inc(&ch->spins);
+	return true;
 }
 
 static int sleep_for_room(struct enter *e)
@@ -88,7 +94,19 @@ static int sleep_for_room(struct enter *e)
 
 	if (e->nosleep)
 		return -ETIME;
-	weir_line_join(ch, &e->line);
+	/*
+	 * Who has used up its own share waits beside the line, for its own
+	 * messages to go: it shall not keep others from the room there is.
+	 */
+	if (e->over) {
+		weir_line_leave(ch, &e->line);
+	} else {
+		/* In line it would be passed over as one that is awake. */
+		if (!e->line.in && !weir_line_ahead(ch, &e->line) &&
+		    spin(e, &e->c->spin_room, room))
+			return 0;
+		weir_line_join(ch, &e->line);
+	}
 	return weir_line_sleep(NULL, &e->c->ep.wait,
 			       e->limited ? &e->until : NULL, room, e);
 }
@@ -115,7 +133,7 @@ static int submit_all(struct enter *e)
 		if (n < 0)
 			return n;
 		e->done += n;
-		if (signal_pending(current) && more_published(e))
+		if (!e->nowait && signal_pending(current) && more_published(e))
 			return -EINTR;
 		if (n == SLOTS_MAX) {
 			cond_resched();
@@ -136,6 +154,8 @@ static int sleep_for_completions(struct enter *e)
 		return 0;
 	if (e->nosleep)
 		return -ETIME;
+	if (spin(e, &e->c->spin_read, enough))
+		return 0;
 	return weir_line_sleep(NULL, &e->c->ep.wait,
 			       e->limited ? &e->until : NULL, enough, e);
 }
@@ -173,6 +193,36 @@ static void stop_or_start(struct weir_client *c, u32 flags)
 	weir_channel_unlock(&change);
 }
 
+/* What is told: as much as was done, before anything that came after it. */
+static int result(const struct enter *e, int err)
+{
+	if (e->done)
+		return e->done;
+	return READ_ONCE(e->c->ep.peer.gone) ? -ESHUTDOWN : err;
+}
+
+/**
+ * weir_client_submit - WEIR_IOC_ENTER that neither waits nor sleeps
+ * @c: client
+ * @to_submit: most slots to take
+ *
+ * Return: as struct weir_enter says. Context: process; may be rescheduled.
+ */
+int weir_client_submit(struct weir_client *c, u32 to_submit)
+{
+	/* No more than can be published at once: it is bounded. */
+	const struct weir_enter arg = {
+		.to_submit = min(to_submit, c->ep.peer.rings.sq_entries),
+	};
+	struct enter e = { .c = c, .arg = &arg, .nowait = true };
+	int err = weir_client_check(c);
+
+	if (err)
+		return err;
+	atomic64_inc(&c->ch->enters);
+	return result(&e, submit_all(&e));
+}
+
 /**
  * weir_client_enter - WEIR_IOC_ENTER
  * @c: client
@@ -194,11 +244,7 @@ long weir_client_enter(struct weir_client *c, const struct weir_enter *arg)
 	weir_line_leave(c->ch, &e.line);
 	if (arg->flags & WEIR_ENTER_WAIT && (!err || err == -EAGAIN))
 		err = sleep_for_completions(&e);
-	if (READ_ONCE(c->ep.peer.gone) && !e.done)
-		return -ESHUTDOWN;
-	if (e.done)
-		return e.done;
-	return err;
+	return result(&e, err);
 }
 
 static bool settled(void *arg)

@@ -6,9 +6,10 @@
 
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 
+#include "account.h"
 #include "line.h"
+#include "recall.h"
 
 struct wait_memory {
 	struct weir_client *c;
@@ -22,6 +23,17 @@ static bool has_completions(struct weir_client *c)
 	return READ_ONCE(r->cq_tail) != READ_ONCE(r->shared->ucq_head);
 }
 
+/* Bytes of blocks the client may own. */
+static u64 share(const struct weir_client *c)
+{
+	const struct weir_config *cfg = &c->ch->eng.cfg;
+	u64 most = READ_ONCE(cfg->memory_max);
+	u64 own = READ_ONCE(cfg->client_memory) ?: most;
+
+	most = div_u64(most * READ_ONCE(cfg->sender_max), 100);
+	return min3(c->block_max, own, most);
+}
+
 static bool worth_a_look(void *arg)
 {
 	struct wait_memory *w = arg;
@@ -29,7 +41,9 @@ static bool worth_a_look(void *arg)
 
 	if (READ_ONCE(c->ep.peer.gone) || has_completions(c))
 		return true;
-	return READ_ONCE(c->memory) + weir_block_size(w->cls) <= c->block_max &&
+	return READ_ONCE(c->memory) + weir_block_size(w->cls) <= share(c) &&
+	       weir_account_room(c->account, weir_block_size(w->cls),
+				 READ_ONCE(c->ch->eng.cfg.uid_memory)) &&
 	       weir_pool_has_room(&c->ch->pool, w->cls);
 }
 
@@ -43,6 +57,7 @@ static int own(struct weir_client *c, struct weir_pool_block *pb)
 	if (!p->gone) {
 		spin_lock(&c->ch->eng.lock);
 		weir_engine_own(&c->ch->eng, p, &pb->b);
+		weir_recall_end(c);
 		spin_unlock(&c->ch->eng.lock);
 		err = 0;
 	}
@@ -52,22 +67,46 @@ static int own(struct weir_client *c, struct weir_pool_block *pb)
 	return err;
 }
 
+static int refuse(struct weir_client *c)
+{
+	atomic64_inc(&c->ch->pool.refused);
+	return -ENOBUFS;
+}
+
+/* A block on the account of the client's user. */
+static struct weir_pool_block *get_block(struct weir_client *c, u32 cls)
+{
+	struct weir_pool *pool = &c->ch->pool;
+	u64 bytes = weir_block_size(cls);
+	struct weir_pool_block *pb;
+
+	if (c->memory + bytes > share(c) ||
+	    !weir_account_charge(c->account, bytes,
+				 READ_ONCE(c->ch->eng.cfg.uid_memory)))
+		return ERR_PTR(refuse(c));
+	pb = weir_pool_get(pool, cls);
+	if (!IS_ERR(pb)) {
+		pb->account = c->account;
+		return pb;
+	}
+	weir_account_uncharge(pool, c->account, bytes);
+	weir_recall(c->ch);
+	return pb;
+}
+
 static int grant_one(struct weir_client *c, u32 cls, u64 *addr)
 {
 	u64 bytes = weir_block_size(cls);
-	struct weir_pool_block *pb;
+	struct weir_pool_block *pb = get_block(c, cls);
 	int err;
 
-	if (c->memory + bytes > c->block_max)
-		return -ENOBUFS;
-	pb = weir_pool_get(&c->ch->pool, cls);
 	if (IS_ERR(pb))
 		return PTR_ERR(pb);
 	*addr = pb->b.addr;
 	weir_pool_publish(&c->ch->pool, pb, c);
 	err = own(c, pb);
 	if (!err)
-		c->memory += bytes;
+		WRITE_ONCE(c->memory, c->memory + bytes);
 	return err;
 }
 
@@ -150,7 +189,6 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 long weir_client_giveback(struct weir_client *c,
 			  const struct weir_giveback *arg)
 {
-	u64 bytes = arg->addr < WEIR_ZONE_SIZE ? SZ_64K : SZ_1M;
 	struct weir_peer *p = &c->ep.peer;
 	struct weir_block *b;
 	int err = weir_client_check(c);
@@ -167,10 +205,12 @@ long weir_client_giveback(struct weir_client *c,
 	err = -EINVAL;
 	if (b && b->addr == arg->addr)
 		err = weir_engine_disown(&c->ch->eng, p, b);
+	if (!err)
+		weir_recall_answered(c);
 	spin_unlock(&c->ch->eng.lock);
 	spin_unlock_bh(&p->sq_lock);
 	if (!err) {
-		c->memory -= bytes;
+		WRITE_ONCE(c->memory, c->memory - weir_block_size(b->cls));
 		weir_pool_put(&c->ch->pool, weir_pool_block(b));
 	}
 	mutex_unlock(&c->grant_lock);

@@ -4,6 +4,7 @@
  */
 #include "line.h"
 
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 
 /**
@@ -36,12 +37,71 @@ void weir_line_join(struct weir_channel *ch, struct weir_line *line)
 	line->in = true;
 }
 
+static void wake_next(struct weir_channel *ch)
+{
+	atomic64_inc(&ch->wakeups);
+	wake_up_interruptible(&ch->room);
+}
+
+static void wake_pollers(struct weir_channel *ch)
+{
+	wake_up_interruptible_poll(&ch->room_poll, EPOLLOUT | EPOLLWRNORM);
+}
+
+/**
+ * weir_line_wake - nobody need wait for room any longer
+ * @ch: channel
+ * @polled: somebody polled for room while there was none
+ *
+ * The first in line may try. Who leaves the line wakes the next, while there is
+ * room, and the last one sees to those who poll: none of them would be served
+ * before.
+ */
+void weir_line_wake(struct weir_channel *ch, bool polled)
+{
+	if (wq_has_sleeper(&ch->room))
+		wake_next(ch);
+	else if (polled)
+		wake_pollers(ch);
+}
+
+/**
+ * weir_line_room - would one who is not in line be served?
+ * @ch: channel, its engine locked; the caller polls, and is in @room_poll
+ * @p: sender
+ */
+bool weir_line_room(struct weir_channel *ch, struct weir_peer *p)
+{
+	/*
+	 * Pairs with the fence in weir_line_leave(): of who begins to poll and
+	 * the last one in line that leaves, one sees the other.
+	 */
+	smp_mb();
+	return weir_engine_poll_room(&ch->eng, p) &&
+	       !waitqueue_active(&ch->room);
+}
+
+/* The last in line has left: those who poll are woken, now or when there is room. */
+static void leave_to_pollers(struct weir_channel *ch)
+{
+	struct weir_engine *e = &ch->eng;
+	bool room;
+
+	spin_lock_bh(&e->lock);
+	room = e->closed || weir_engine_room(e);
+	if (!room)
+		e->polled = true;
+	spin_unlock_bh(&e->lock);
+	if (room)
+		wake_pollers(ch);
+}
+
 /**
  * weir_line_leave - wait no longer, with success or without
  * @ch: channel
  * @line: in or not
  *
- * The next in line may try.
+ * The next in line may try, or who polls.
  */
 void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 {
@@ -49,8 +109,18 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 		return;
 	remove_wait_queue(&ch->room, &line->entry);
 	line->in = false;
-	if (weir_engine_open(&ch->eng))
-		wake_up_interruptible(&ch->room);
+	/*
+	 * Pairs with the fence in weir_line_wake(): who makes room and still
+	 * sees us in line leaves the next one to us, and we see the room. And
+	 * with the one in weir_line_room().
+	 */
+	smp_mb();
+	if (waitqueue_active(&ch->room)) {
+		if (weir_engine_open(&ch->eng, NULL))
+			wake_next(ch);
+	} else if (waitqueue_active(&ch->room_poll)) {
+		leave_to_pollers(ch);
+	}
 }
 
 /**

@@ -15,6 +15,8 @@ struct weir_line {
 
 bool weir_line_ahead(struct weir_channel *ch, const struct weir_line *line);
 void weir_line_join(struct weir_channel *ch, struct weir_line *line);
+void weir_line_wake(struct weir_channel *ch, bool polled);
+bool weir_line_room(struct weir_channel *ch, struct weir_peer *p);
 void weir_line_leave(struct weir_channel *ch, struct weir_line *line);
 int weir_line_sleep(struct wait_queue_head *queue,
 		    struct wait_queue_head *own, ktime_t *until,

@@ -11,6 +11,7 @@
 #include "fs.h"
 #include "holder.h"
 #include "netlink.h"
+#include "pools.h"
 
 static int __init weir_init(void)
 {
@@ -19,9 +20,12 @@ static int __init weir_init(void)
 	err = weir_fs_init();
 	if (err)
 		return err;
-	err = weir_channel_init();
+	err = weir_pools_init();
 	if (err)
 		goto err_fs;
+	err = weir_channel_init();
+	if (err)
+		goto err_pools;
 	err = weir_device_init();
 	if (err)
 		goto err_channel;
@@ -34,6 +38,8 @@ err_device:
 	weir_device_exit();
 err_channel:
 	weir_channel_exit();
+err_pools:
+	weir_pools_exit();
 err_fs:
 	weir_fs_exit();
 	return err;
@@ -52,6 +58,7 @@ static void __exit weir_exit(void)
 	weir_holder_exit();
 	weir_channel_exit();
 	weir_device_exit();
+	weir_pools_exit();
 	weir_fs_exit();
 	rcu_barrier();
 }

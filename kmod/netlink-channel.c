@@ -4,11 +4,13 @@
  */
 #include "netlink.h"
 
+#include <linux/memcontrol.h>
 #include <linux/sizes.h>
 
+#include "cgroup.h"
 #include "client.h"
 
-#define CHANNEL_SIZE	2048	/* bytes of attributes, more than ever put */
+#define CHANNEL_SIZE	4096	/* bytes of attributes, more than ever put */
 
 /* A numeric attribute: where it goes and what it may be. */
 struct field {
@@ -16,28 +18,50 @@ struct field {
 	u16 attr;
 	u16 offset;
 	u16 size;
+	bool fixed;	/* when the channel is created */
 	u64 min;
 	u64 max;
 	u64 preset;
 };
 
-#define FIELD(str, id, member, lo, hi, dflt) {				\
+#define FIELD(str, id, member, lo, hi, dflt, ...) {			\
 	.name = str,							\
 	.attr = WEIR_A_CHANNEL_##id,					\
 	.offset = offsetof(struct weir_config, member),			\
 	.size = sizeof_field(struct weir_config, member),		\
 	.min = lo, .max = hi, .preset = dflt,				\
+	__VA_ARGS__							\
 }
 
 static const struct field fields[] = {
 	FIELD("messages", MESSAGES, messages, 1, 1 << 24, 65536),
-	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M),
+	FIELD("memory-min", MEMORY_MIN, memory_min, 0, SZ_16G, SZ_1M,
+	      .fixed = true),
 	FIELD("memory-max", MEMORY_MAX, memory_max, SZ_64K, SZ_16G, SZ_64M),
-	FIELD("message-max", MESSAGE_MAX, message_max, 1, SZ_1M, SZ_1M),
-	FIELD("overflow", OVERFLOW, overflow, 0, 1, WEIR_OVERFLOW_BLOCK),
+	FIELD("message-max", MESSAGE_MAX, message_max, 1,
+	      WEIR_MESSAGE_MAX, SZ_1M),
+	FIELD("clients-max", CLIENTS_MAX, clients_max, 1, 1024, 1024),
+	FIELD("client-memory", CLIENT_MEMORY, client_memory, 0, SZ_16G, 0),
+	FIELD("uid-memory", UID_MEMORY, uid_memory, 0, SZ_16G, 0),
+	FIELD("sender-max", SENDER_MAX, sender_max, 1, 100, 100),
+	FIELD("pool-interval", POOL_INTERVAL, pool_interval, 10, 60000, 100),
+	FIELD("pool-high", POOL_HIGH, pool_high, 1, 1000, 800),
+	FIELD("pool-grow", POOL_GROW, pool_grow, 0, 1000, 250),
+	FIELD("pool-low", POOL_LOW, pool_low, 0, 999, 250),
+	FIELD("pool-shrink", POOL_SHRINK, pool_shrink, 0, 1000, 125),
+	FIELD("overflow", OVERFLOW, overflow, 0, WEIR_OVERFLOW_DROP_OLD,
+	      WEIR_OVERFLOW_BLOCK),
 	FIELD("inflight", INFLIGHT, inflight, 0, WEIR_INFLIGHT_MAX, 0),
-	FIELD("batch", BATCH, batch, 1, 1024, 64),
+	FIELD("batch", BATCH, batch, 0, 1024, 64),
+	FIELD("batch-min", BATCH_MIN, batch_min, 1, 1024, 1),
+	FIELD("batch-max", BATCH_MAX, batch_max, 1, 1024, 256),
+	FIELD("batch-bytes", BATCH_BYTES, batch_bytes, 0, U64_MAX, 0),
+	FIELD("batch-cost", BATCH_COST, batch_cost, 0, U64_MAX, 0),
 	FIELD("linger", LINGER, linger, 0, NSEC_PER_SEC, 0),
+	FIELD("priorities", PRIORITIES, priorities, 1, 8, 1, .fixed = true),
+	FIELD("priority-burst", PRIORITY_BURST, priority_burst, 1, 65535, 64),
+	FIELD("delivery", DELIVERY, delivery, 0, WEIR_DELIVERY_FANOUT,
+	      WEIR_DELIVERY_QUEUE, .fixed = true),
 	FIELD("weight-load", WEIGHT_LOAD, weight_load, 0, 1000, 700),
 	FIELD("weight-queue", WEIGHT_QUEUE, weight_queue, 0, 1000, 300),
 	FIELD("load-interval", LOAD_INTERVAL, load_interval, 10, 10000, 100),
@@ -46,7 +70,11 @@ static const struct field fields[] = {
 	FIELD("backoff-max", BACKOFF_MAX, backoff_max, 0, 86400000, 30000),
 	FIELD("dead-max", DEAD_MAX, dead_max, 0, 1 << 24, 10000),
 	FIELD("redeliver-max", REDELIVER_MAX, redeliver_max, 1, 65535, 1000),
-	FIELD("state", STATE, state, 0, 2, WEIR_CHANNEL_STATE_RUNNING),
+	FIELD("zerocopy", ZEROCOPY, zerocopy, 0, 1, 1),
+	FIELD("ttl", TTL, ttl, 0, 7 * 86400 * NSEC_PER_SEC, 0),
+	FIELD("spin", SPIN, spin, 0, 1000000, 20000),
+	FIELD("state", STATE, state, 0, WEIR_CHANNEL_STATE_DRAINING,
+	      WEIR_CHANNEL_STATE_RUNNING),
 };
 
 static const char * const policies[WEIR_NR_POLICIES] = {
@@ -70,6 +98,15 @@ static void set_field(struct weir_config *cfg, const struct field *f, u64 val)
 		*(u64 *)p = val;
 	else
 		*(u32 *)p = val;
+}
+
+static const struct field *find_field(u16 attr)
+{
+	const struct field *f = fields;
+
+	while (f->attr != attr)
+		f++;
+	return f;
 }
 
 static void preset(struct weir_config *cfg)
@@ -118,48 +155,164 @@ static int parse_policy(struct genl_info *info, struct weir_config *cfg)
 	return 0;
 }
 
-/* Attributes that have one value in this version. */
-static int parse_fixed(struct genl_info *info, u16 attr, const char *name,
-		       u32 only)
+/* The first of the two that was given is at fault. */
+static void blame(struct genl_info *info, u16 first, u16 second)
 {
-	struct nlattr *a = info->attrs[attr];
+	struct nlattr *a = info->attrs[first] ?: info->attrs[second];
 
-	if (!a || nla_get_u32(a) == only)
-		return 0;
-	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
-				"%s %u is not supported, only %u", name,
-				nla_get_u32(a), only);
-	return -EOPNOTSUPP;
+	if (a)
+		NL_SET_BAD_ATTR(info->extack, a);
 }
 
-static int refuse(struct genl_info *info, u16 attr, const char *a, u64 x,
-		  const char *b, u64 y)
+/* Two that do not go together. */
+static int refuse(struct genl_info *info, const struct weir_config *cfg,
+		  u16 attr, u16 other)
 {
+	const struct field *a = find_field(attr), *b = find_field(other);
+
 	NL_SET_ERR_MSG_FMT(info->extack, "%s %llu contradicts %s %llu",
-			   a, x, b, y);
-	if (info->attrs[attr])
-		NL_SET_BAD_ATTR(info->extack, info->attrs[attr]);
+			   a->name, get_field(cfg, a), b->name,
+			   get_field(cfg, b));
+	blame(info, attr, other);
 	return -EINVAL;
+}
+
+/* A limit on memory must allow for one message, or none could be sent. */
+static int check_memory(struct genl_info *info, const struct weir_config *cfg,
+			u16 attr, u64 block)
+{
+	const struct field *f = find_field(attr);
+	u64 val = get_field(cfg, f);
+
+	if (!val || val >= block)
+		return 0;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "%s %llu cannot hold a message of %u; it needs %llu",
+			   f->name, val, cfg->message_max, block);
+	blame(info, attr, WEIR_A_CHANNEL_MESSAGE_MAX);
+	return -EINVAL;
+}
+
+static int check_share(struct genl_info *info, const struct weir_config *cfg,
+		       u64 block)
+{
+	if (div_u64(cfg->memory_max * cfg->sender_max, 100) >= block)
+		return 0;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "sender-max %u%% of memory-max %llu cannot hold a message of %u",
+			   cfg->sender_max, cfg->memory_max, cfg->message_max);
+	blame(info, WEIR_A_CHANNEL_SENDER_MAX,
+	      info->attrs[WEIR_A_CHANNEL_MEMORY_MAX] ?
+	      WEIR_A_CHANNEL_MEMORY_MAX : WEIR_A_CHANNEL_MESSAGE_MAX);
+	return -EINVAL;
+}
+
+static int check_memories(struct genl_info *info, const struct weir_config *cfg)
+{
+	u64 block = weir_block_size(weir_class_for(cfg->message_max));
+
+	return check_memory(info, cfg, WEIR_A_CHANNEL_MEMORY_MAX, block) ?:
+	       check_memory(info, cfg, WEIR_A_CHANNEL_CLIENT_MEMORY, block) ?:
+	       check_memory(info, cfg, WEIR_A_CHANNEL_UID_MEMORY, block) ?:
+	       check_share(info, cfg, block);
+}
+
+/* The class of exactly this size, or WEIR_NR_CLASSES. */
+static u32 class_of_size(u32 size)
+{
+	u32 cls = 0;
+
+	while (cls < WEIR_NR_CLASSES && weir_class_size(cls) != size)
+		cls++;
+	return cls;
+}
+
+static int parse_prefill_class(struct genl_info *info, struct nlattr *a,
+			       struct weir_config *cfg)
+{
+	struct nlattr *tb[WEIR_A_POOL_CLASS_BUFFERS + 1];
+	u32 cls;
+	u64 nr;
+	int err;
+
+	err = nla_parse_nested(tb, WEIR_A_POOL_CLASS_BUFFERS, a,
+			       weir_pool_class_nl_policy, info->extack);
+	if (err)
+		return err;
+	if (!tb[WEIR_A_POOL_CLASS_SIZE] || !tb[WEIR_A_POOL_CLASS_BUFFERS]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a,
+				    "prefill needs size and buffers");
+		return -EINVAL;
+	}
+	cls = class_of_size(nla_get_u32(tb[WEIR_A_POOL_CLASS_SIZE]));
+	if (cls == WEIR_NR_CLASSES) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill: no buffers have size %u",
+					nla_get_u32(tb[WEIR_A_POOL_CLASS_SIZE]));
+		return -EINVAL;
+	}
+	nr = nla_get_u64(tb[WEIR_A_POOL_CLASS_BUFFERS]);
+	if (nr > SZ_64M) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill %llu is out of range 0..%u",
+					nr, SZ_64M);
+		return -EINVAL;
+	}
+	if (cfg->prefill[cls]) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"prefill: size %u is given twice",
+					weir_class_size(cls));
+		return -EINVAL;
+	}
+	cfg->prefill[cls] = nr;
+	return 0;
+}
+
+static int parse_prefill(struct genl_info *info, struct weir_config *cfg)
+{
+	struct nlattr *first = info->attrs[WEIR_A_CHANNEL_PREFILL], *a;
+	int rem, err = 0;
+
+	if (!first)
+		return 0;
+	memset(cfg->prefill, 0, sizeof(cfg->prefill));
+	nlmsg_for_each_attr_type(a, WEIR_A_CHANNEL_PREFILL, info->nlhdr,
+				 GENL_HDRLEN, rem)
+		err = err ?: parse_prefill_class(info, a, cfg);
+	return err;
+}
+
+static int check_prefill(struct genl_info *info, const struct weir_config *cfg)
+{
+	u64 prefill = weir_pool_prefill(cfg);
+
+	if (prefill > cfg->memory_max) {
+		NL_SET_ERR_MSG_FMT(info->extack,
+				   "prefill takes %llu bytes of blocks, memory-max is %llu",
+				   prefill, cfg->memory_max);
+		if (info->attrs[WEIR_A_CHANNEL_PREFILL])
+			NL_SET_BAD_ATTR(info->extack,
+					info->attrs[WEIR_A_CHANNEL_PREFILL]);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 {
-	u64 block = weir_block_size(weir_class_for(cfg->message_max));
-
 	if (cfg->memory_min > cfg->memory_max)
-		return refuse(info, WEIR_A_CHANNEL_MEMORY_MIN, "memory-min",
-			      cfg->memory_min, "memory-max", cfg->memory_max);
+		return refuse(info, cfg, WEIR_A_CHANNEL_MEMORY_MIN,
+			      WEIR_A_CHANNEL_MEMORY_MAX);
 	if (cfg->backoff_min > cfg->backoff_max)
-		return refuse(info, WEIR_A_CHANNEL_BACKOFF_MIN, "backoff-min",
-			      cfg->backoff_min, "backoff-max",
-			      cfg->backoff_max);
-	if (cfg->memory_max < block) {
-		NL_SET_ERR_MSG_FMT(info->extack,
-				   "memory-max %llu cannot hold a message of %u; it needs %llu",
-				   cfg->memory_max, cfg->message_max, block);
-		return -EINVAL;
-	}
-	return 0;
+		return refuse(info, cfg, WEIR_A_CHANNEL_BACKOFF_MIN,
+			      WEIR_A_CHANNEL_BACKOFF_MAX);
+	if (cfg->batch_min > cfg->batch_max)
+		return refuse(info, cfg, WEIR_A_CHANNEL_BATCH_MIN,
+			      WEIR_A_CHANNEL_BATCH_MAX);
+	if (cfg->pool_low >= cfg->pool_high)
+		return refuse(info, cfg, WEIR_A_CHANNEL_POOL_LOW,
+			      WEIR_A_CHANNEL_POOL_HIGH);
+	return check_memories(info, cfg) ?: check_prefill(info, cfg);
 }
 
 static int parse_config(struct genl_info *info, struct weir_config *cfg)
@@ -169,12 +322,8 @@ static int parse_config(struct genl_info *info, struct weir_config *cfg)
 
 	for (i = 0; i < ARRAY_SIZE(fields) && !err; i++)
 		err = parse_field(info, cfg, &fields[i]);
+	err = err ?: parse_prefill(info, cfg);
 	err = err ?: parse_policy(info, cfg);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_PRIORITIES, "priorities",
-				 1);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_DELIVERY, "delivery",
-				 WEIR_DELIVERY_QUEUE);
-	err = err ?: parse_fixed(info, WEIR_A_CHANNEL_ZEROCOPY, "zerocopy", 1);
 	return err ?: check_limits(info, cfg);
 }
 
@@ -226,6 +375,43 @@ static int check_name(struct genl_info *info)
 	return -EINVAL;
 }
 
+static void explain_cgroup(struct genl_info *info, int err)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP];
+	const char *path = nla_data(a);
+
+	if (err == -ENOENT || err == -ENOTDIR)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"memory-cgroup: no cgroup \"%.40s\"", path);
+	else if (err == -EOPNOTSUPP)
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"memory-cgroup \"%.40s\" has no memory controller",
+					path);
+}
+
+static const char *named_cgroup(struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP];
+
+	return a ? nla_data(a) : NULL;
+}
+
+/* Only whether it is there. */
+static int check_cgroup(struct genl_info *info)
+{
+	struct mem_cgroup *memcg;
+
+	if (!named_cgroup(info))
+		return 0;
+	memcg = weir_cgroup_get(named_cgroup(info));
+	if (IS_ERR(memcg)) {
+		explain_cgroup(info, PTR_ERR(memcg));
+		return PTR_ERR(memcg);
+	}
+	mem_cgroup_put(memcg);
+	return 0;
+}
+
 static void explain_create(struct genl_info *info, int err, const char *name,
 			   const struct weir_config *cfg)
 {
@@ -239,6 +425,8 @@ static void explain_create(struct genl_info *info, int err, const char *name,
 				   cfg->memory_min);
 	else if (err == -ENOSPC)
 		GENL_SET_ERR_MSG(info, "too many channels");
+	else if (info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP])
+		explain_cgroup(info, err);
 }
 
 static int check_new(struct genl_info *info, struct weir_rights *rights,
@@ -255,6 +443,7 @@ static int check_new(struct genl_info *info, struct weir_rights *rights,
 	err = check_name(info);
 	err = err ?: parse_config(info, cfg);
 	err = err ?: parse_rights(info, rights);
+	err = err ?: check_cgroup(info);
 	if (err || !info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
@@ -279,7 +468,7 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
-	ch = weir_channel_create(name, &rights, &cfg);
+	ch = weir_channel_create(name, &rights, &cfg, named_cgroup(info));
 	if (IS_ERR(ch)) {
 		explain_create(info, PTR_ERR(ch), name, &cfg);
 		return PTR_ERR(ch);
@@ -289,37 +478,79 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* What the owner may not change without CAP_NET_ADMIN. */
+/*
+ * What the owner may not change without CAP_NET_ADMIN: who may use the channel;
+ * what it takes of the host's memory and, by spinning, of its processors; and
+ * the shares by which users are kept from each other.
+ */
 static bool beyond_owner(struct genl_info *info)
 {
-	return info->attrs[WEIR_A_CHANNEL_MEMORY_MAX] ||
-	       info->attrs[WEIR_A_CHANNEL_MESSAGES] ||
-	       info->attrs[WEIR_A_CHANNEL_DEAD_MAX] ||
-	       info->attrs[WEIR_A_CHANNEL_UID] ||
-	       info->attrs[WEIR_A_CHANNEL_GID] ||
-	       info->attrs[WEIR_A_CHANNEL_PERM];
+	static const u16 attrs[] = {
+		WEIR_A_CHANNEL_UID, WEIR_A_CHANNEL_GID, WEIR_A_CHANNEL_PERM,
+		WEIR_A_CHANNEL_MESSAGES, WEIR_A_CHANNEL_MEMORY_MAX,
+		WEIR_A_CHANNEL_DEAD_MAX, WEIR_A_CHANNEL_CLIENTS_MAX,
+		WEIR_A_CHANNEL_CLIENT_MEMORY, WEIR_A_CHANNEL_UID_MEMORY,
+		WEIR_A_CHANNEL_SENDER_MAX, WEIR_A_CHANNEL_SPIN,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (info->attrs[attrs[i]])
+			return true;
+	return false;
+}
+
+/* What is fixed may be given, if it is what there is. */
+static int check_fixed(struct genl_info *info, const struct weir_config *old,
+		       const struct weir_config *cfg)
+{
+	const struct field *f;
+	u64 val;
+
+	for (f = fields; f < fields + ARRAY_SIZE(fields); f++) {
+		val = get_field(cfg, f);
+		if (!f->fixed || val == get_field(old, f))
+			continue;
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[f->attr],
+					"%s %llu cannot be changed", f->name,
+					val);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int check_constant(struct genl_info *info, struct weir_channel *ch,
+			  const struct weir_config *cfg)
+{
+	const char *path = named_cgroup(info);
+
+	if (memcmp(cfg->prefill, ch->eng.cfg.prefill, sizeof(cfg->prefill))) {
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[WEIR_A_CHANNEL_PREFILL],
+				    "prefill cannot be changed");
+		return -EBUSY;
+	}
+	if (path && (!ch->pool.cgroup || strcmp(path, ch->pool.cgroup))) {
+		NL_SET_ERR_MSG_ATTR(info->extack,
+				    info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP],
+				    "memory-cgroup cannot be changed");
+		return -EBUSY;
+	}
+	return 0;
 }
 
 static int set_channel(struct genl_info *info, struct weir_channel *ch)
 {
 	struct weir_config cfg = ch->eng.cfg;
 	struct weir_rights rights = ch->rights;
-	u64 floor = cfg.memory_min;
 	int err;
 
 	err = parse_config(info, &cfg);
 	err = err ?: parse_rights(info, &rights);
-	if (err)
+	err = err ?: check_fixed(info, &ch->eng.cfg, &cfg);
+	err = err ?: check_constant(info, ch, &cfg);
+	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
-	if (cfg.memory_min != floor) {
-		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
-					info->attrs[WEIR_A_CHANNEL_MEMORY_MIN],
-					"memory-min %llu cannot be changed",
-					cfg.memory_min);
-		return -EBUSY;
-	}
-	if (info->attrs[WEIR_A_CHANNEL_DRY_RUN])
-		return 0;
 	err = weir_channel_set_rights(ch, &rights);
 	if (err)
 		return err;
@@ -483,7 +714,7 @@ static void take_snapshot(struct snapshot *s, struct weir_channel *ch)
 	s->delayed = e->lane.nr_delayed;
 	s->inflight = e->nr_inflight;
 	s->dead = e->nr_dead;
-	first = weir_lane_first(&e->lane);
+	first = weir_lane_oldest(&e->lane);
 	s->oldest_ready = first ? first->t_submit : 0;
 	list_for_each_entry(p, &e->workers, work_link)
 		look_for_oldest(s, p);
@@ -493,6 +724,26 @@ static void take_snapshot(struct snapshot *s, struct weir_channel *ch)
 static int put_u64(struct sk_buff *skb, u16 attr, u64 val)
 {
 	return nla_put_u64_64bit(skb, attr, val, WEIR_A_CHANNEL_PAD);
+}
+
+static int put_prefill(struct sk_buff *skb, const struct weir_config *cfg)
+{
+	struct nlattr *nest;
+	u32 cls;
+
+	for (cls = 0; cls < WEIR_NR_CLASSES; cls++) {
+		if (!cfg->prefill[cls])
+			continue;
+		nest = nla_nest_start(skb, WEIR_A_CHANNEL_PREFILL);
+		if (!nest ||
+		    nla_put_u32(skb, WEIR_A_POOL_CLASS_SIZE,
+				weir_class_size(cls)) ||
+		    nla_put_u64_64bit(skb, WEIR_A_POOL_CLASS_BUFFERS,
+				      cfg->prefill[cls], WEIR_A_POOL_CLASS_PAD))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
 }
 
 static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
@@ -507,16 +758,16 @@ static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
 		      put_u64(skb, fields[i].attr, get_field(cfg, &fields[i])) :
 		      nla_put_u32(skb, fields[i].attr,
 				  get_field(cfg, &fields[i]));
+	err = err ?: put_prefill(skb, cfg);
+	if (!err && ch->pool.cgroup)
+		err = nla_put_string(skb, WEIR_A_CHANNEL_MEMORY_CGROUP,
+				     ch->pool.cgroup);
 	return err ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_UID,
 			   from_kuid_munged(ns, ch->rights.uid)) ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_GID,
 			   from_kgid_munged(ns, ch->rights.gid)) ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_PERM, ch->rights.mode) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_PRIORITIES, 1) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_DELIVERY,
-			   WEIR_DELIVERY_QUEUE) ?:
-	       nla_put_u32(skb, WEIR_A_CHANNEL_ZEROCOPY, 1) ?:
 	       nla_put_string(skb, WEIR_A_CHANNEL_POLICY,
 			      policies[cfg->policy]);
 }
@@ -558,10 +809,10 @@ static int put_now(struct sk_buff *skb, const struct snapshot *s)
 static int put_memory(struct sk_buff *skb, struct weir_pool *pool)
 {
 	return put_u64(skb, WEIR_A_CHANNEL_MEMORY_USED,
-		       READ_ONCE(pool->used)) ?:
+		       weir_pool_used(pool)) ?:
 	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_POPULATED,
 		       READ_ONCE(pool->populated)) ?:
-	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_PEAK, READ_ONCE(pool->peak));
+	       put_u64(skb, WEIR_A_CHANNEL_MEMORY_PEAK, atomic64_read(&pool->peak));
 }
 
 static int fill_channel(struct sk_buff *skb, void *arg)

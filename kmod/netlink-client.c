@@ -58,7 +58,9 @@ static int put_counts(struct sk_buff *skb, struct weir_client *c)
 	      put_u64(skb, WEIR_A_CLIENT_FAILED, p->failed) ?:
 	      put_u64(skb, WEIR_A_CLIENT_ACCEPTED, p->accepted) ?:
 	      put_u64(skb, WEIR_A_CLIENT_UNSETTLED, p->unsettled) ?:
-	      put_u64(skb, WEIR_A_CLIENT_REFUSED, p->refused);
+	      put_u64(skb, WEIR_A_CLIENT_REFUSED, p->refused) ?:
+	      put_u64(skb, WEIR_A_CLIENT_WAITING, p->queued) ?:
+	      put_u64(skb, WEIR_A_CLIENT_DROPPED, p->dropped);
 	spin_unlock_bh(&e->lock);
 	return err ?: put_u64(skb, WEIR_A_CLIENT_MEMORY, READ_ONCE(c->memory));
 }

@@ -34,7 +34,7 @@ static const struct netlink_range_validation weir_a_message_state_range = {
 };
 
 /* Common nested types */
-const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_BUFFERS + 1] = {
+const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_PAD + 1] = {
 	[WEIR_A_POOL_CLASS_SIZE] = { .type = NLA_U32, },
 	[WEIR_A_POOL_CLASS_BLOCK_SIZE] = { .type = NLA_U32, },
 	[WEIR_A_POOL_CLASS_BLOCKS] = { .type = NLA_U32, },

@@ -12,7 +12,7 @@
 #include <uapi/linux/weir_netlink.h>
 
 /* Common nested types */
-extern const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_BUFFERS + 1];
+extern const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_PAD + 1];
 
 int weir_nl_stats_start(struct netlink_callback *cb);
 

@@ -142,10 +142,10 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 	i->channel = ch->name;
 	i->m = *msg;
 	i->now = ktime_get_ns();
-	i->uid = msg->blk->uid;
+	i->uid = weir_msg_uid(msg);
 	if (msg->state == WEIR_MSG_DEAD && msg->text)
 		i->text = kstrdup(msg->text, GFP_NOWAIT | __GFP_NOWARN);
-	if (msg->state != WEIR_MSG_INFLIGHT)
+	if (msg->state != WEIR_MSG_INFLIGHT || !p)
 		return;
 	i->holder = p->id;
 	if (!p->kernel)
@@ -259,13 +259,26 @@ static int need_id(struct genl_info *info)
 	return -EINVAL;
 }
 
+static void copy_part(struct info *i, const struct weir_pool_block *pb, u32 off,
+		      size_t len)
+{
+	size_t done, part;
+	void *data;
+
+	for (done = 0; done < len; done += part) {
+		part = len - done;
+		data = weir_pool_part(pb, off + done, &part);
+		memcpy(i->payload + done, data, part);
+	}
+}
+
 /* Copies the payload of a message that may leave at any time. */
 static int copy_payload(struct info *i, struct weir_channel *ch, u64 id)
 {
 	struct weir_change c;
+	struct weir_pool_block *pb;
 	struct weir_msg *msg;
-	struct folio *folio;
-	void *data;
+	u32 off;
 
 	i->payload_len = min_t(u32, i->m.len, PAYLOAD_MAX);
 	i->payload = kvmalloc(i->payload_len, GFP_KERNEL);
@@ -274,9 +287,9 @@ static int copy_payload(struct info *i, struct weir_channel *ch, u64 id)
 	msg = find_locked(&c, ch, id);
 	if (!msg)
 		return -ENOENT;
-	data = weir_pool_data(msg, &folio);
-	memcpy(i->payload, data, min(i->payload_len, msg->len));
-	folio_put(folio);
+	pb = weir_pool_pin(msg, &off);
+	copy_part(i, pb, off, min(i->payload_len, msg->len));
+	weir_pool_unpin(pb);
 	unlock_found(&c);
 	return 0;
 }

@@ -103,6 +103,7 @@ static int put_stats(struct sk_buff *skb, struct weir_channel *ch,
 	      put_u64(skb, WEIR_A_STATS_ENTERS, atomic64_read(&ch->enters)) ?:
 	      put_u64(skb, WEIR_A_STATS_WAKEUPS,
 		      atomic64_read(&ch->wakeups)) ?:
+	      put_u64(skb, WEIR_A_STATS_SPINS, atomic64_read(&ch->spins)) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_WAITING, h + WEIR_HIST_WAITING) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_WORKING, h + WEIR_HIST_WORKING) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_TOTAL, h + WEIR_HIST_TOTAL) ?:

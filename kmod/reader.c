@@ -10,6 +10,7 @@
 #include <linux/uio.h>
 
 #include "change.h"
+#include "endpoint.h"
 #include "line.h"
 
 static struct weir_reader *held_reader(struct weir_held *held)
@@ -47,9 +48,10 @@ static void reader_died(struct weir_held *held)
 	struct weir_change c;
 
 	weir_channel_lock(&c, r->ch);
-	r->ep.peer.stopped = true;
+	weir_engine_stop(e, &r->ep.peer, true);
 	if (r->tag.msg)
-		weir_engine_give_back(e, r->tag.msg, true, ktime_get_ns());
+		weir_engine_give_back(e, &r->ep.peer, &r->tag, true,
+				      ktime_get_ns());
 	e->c.deaths++;
 	weir_channel_unlock(&c);
 }
@@ -72,7 +74,7 @@ struct weir_reader *weir_reader_create(struct weir_channel *ch)
 	mutex_init(&r->lock);
 	INIT_LIST_HEAD(&r->link);
 	INIT_LIST_HEAD(&r->held.link);
-	init_waitqueue_head(&r->ep.wait);
+	weir_endpoint_init(&r->ep);
 	r->held.died = reader_died;
 	r->held.tryget = reader_tryget;
 	r->held.put = reader_put;
@@ -126,7 +128,7 @@ static int join(struct weir_reader *r)
 	weir_channel_lock(&c, ch);
 	if (ch->eng.closed)
 		err = -ESHUTDOWN;
-	else if (ch->eng.nr_peers >= WEIR_CLIENTS_MAX)
+	else if (ch->eng.nr_peers >= ch->eng.cfg.clients_max)
 		err = -ENOSPC;
 	else
 		weir_engine_add_peer(&ch->eng, &r->ep.peer, ktime_get_ns());
@@ -156,7 +158,8 @@ static int ack(struct weir_reader *r)
 
 	weir_channel_lock(&c, r->ch);
 	if (r->tag.msg)
-		weir_engine_ack(&r->ch->eng, r->tag.msg, ktime_get_ns());
+		weir_engine_ack(&r->ch->eng, &r->ep.peer, &r->tag,
+				ktime_get_ns());
 	err = r->ep.peer.gone || r->ch->eng.closed ? -ESHUTDOWN : 0;
 	weir_channel_unlock(&c);
 	return err;
@@ -184,9 +187,9 @@ static void undo(struct weir_reader *r)
 	struct weir_change c;
 
 	weir_channel_lock(&c, r->ch);
-	r->ep.peer.stopped = true;
+	weir_engine_stop(&r->ch->eng, &r->ep.peer, true);
 	if (r->tag.msg)
-		weir_engine_give_back(&r->ch->eng, r->tag.msg, false,
+		weir_engine_give_back(&r->ch->eng, &r->ep.peer, &r->tag, false,
 				      ktime_get_ns());
 	weir_channel_unlock(&c);
 }
@@ -194,39 +197,34 @@ static void undo(struct weir_reader *r)
 /*
  * Copies the message that is held. The copy is made without a lock, and the
  * message may be taken away by hand meanwhile. So the memory is pinned, as any
- * user of it would, and the token is looked at again afterwards.
+ * user of it would, and the delivery is looked at again afterwards.
  */
 static ssize_t copy_out(struct weir_reader *r, struct iov_iter *to)
 {
 	struct weir_change c;
+	struct weir_pool_block *pb;
 	struct weir_msg *msg;
-	struct folio *folio;
-	u32 token, size;
-	ssize_t res;
-	void *data;
+	u32 gen, size, off;
+	ssize_t res, old = iov_iter_count(to);
 
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
 	if (msg) {
-		token = msg->token;
+		gen = r->tag.gen;
 		size = msg->len;
-		data = weir_pool_data(msg, &folio);
+		pb = weir_pool_pin(msg, &off);
 	}
 	weir_channel_unlock(&c);
 	if (!msg)
 		return r->ep.peer.gone ? -ESHUTDOWN : -EAGAIN;
 	res = -EMSGSIZE;
-	if (size <= iov_iter_count(to)) {
-		res = copy_to_iter(data, size, to);
-		if (res < size)
-			res = -EFAULT;
-	}
-	folio_put(folio);
+	if (size <= iov_iter_count(to))
+		res = weir_pool_read(pb, off, size, to) ?: (ssize_t)size;
+	weir_pool_unpin(pb);
 	weir_channel_lock(&c, r->ch);
 	msg = r->tag.msg;
-	if (!msg || msg->token != token) {
-		if (res > 0)
-			iov_iter_revert(to, res);
+	if (!msg || r->tag.gen != gen) {
+		iov_iter_revert(to, old - iov_iter_count(to));
 		res = -EAGAIN;
 	}
 	weir_channel_unlock(&c);
@@ -318,7 +316,7 @@ __poll_t weir_reader_poll(struct weir_reader *r, struct file *file,
 	if (weir_lane_ready(&e->lane) &&
 	    e->cfg.state != WEIR_CHANNEL_STATE_PAUSED)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (weir_engine_room(e))
+	if (weir_line_room(r->ch, &r->ch->writer.peer))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	weir_channel_unlock(&c);
 	return mask;

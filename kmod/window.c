@@ -13,6 +13,7 @@
 
 #include "channel.h"
 #include "client.h"
+#include "memory.h"
 
 static struct weir_client *vma_client(struct vm_area_struct *vma)
 {
@@ -56,8 +57,8 @@ static struct folio *find_folio(struct weir_pool *pool, u64 addr,
 	pb = weir_pool_block(b);
 	if (c && !may_touch(pb, c, write))
 		return NULL;
-	folio = READ_ONCE(pb->folio);
-	if (!folio || !folio_try_get(folio))
+	folio = weir_memory_folio(pb, addr - b->addr);
+	if (!folio_try_get(folio))
 		return NULL;
 	/* It may have been freed, and be another's by now. */
 	if (weir_map_find(&pool->map, addr) == b)
@@ -81,7 +82,8 @@ static bool check_locked(struct weir_pool *pool, u64 addr, struct folio *folio,
 	if (!b)
 		return false;
 	pb = weir_pool_block(b);
-	return READ_ONCE(pb->folio) == folio && may_touch(pb, c, write);
+	return weir_memory_folio(pb, addr - b->addr) == folio &&
+	       may_touch(pb, c, write);
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, u64 base, bool write)
@@ -228,16 +230,32 @@ void weir_window_unmap(struct inode *inode, u64 addr, u64 len)
 	unmap_mapping_range(inode->i_mapping, WEIR_OFF_RO + addr, len, 1);
 }
 
-/* Waits for a fault on a block that may have passed its check before. */
-static void wait_for_fault(struct weir_pool *pool, u64 addr)
+/*
+ * Waits for faults on the folio at an address that may have passed their check
+ * before. Return: bytes to the next one.
+ */
+static u64 wait_for_fault(struct weir_pool *pool, u64 addr)
 {
 	struct folio *folio = find_folio(pool, addr, NULL, false);
+	u64 len;
 
 	if (!folio)
-		return;
+		return 1 << WEIR_UNIT_SHIFT;
 	folio_lock(folio);
 	folio_unlock(folio);
+	len = folio_size(folio);
 	folio_put(folio);
+	return len;
+}
+
+static void wait_for_faults(struct weir_pool *pool, u32 zone, u32 slot)
+{
+	u64 addr = weir_slot_addr(zone, slot), end = addr + weir_zone_bytes(zone);
+
+	if (!weir_map_slot(&pool->map, zone, slot))
+		return;
+	while (addr < end)
+		addr += wait_for_fault(pool, addr);
 }
 
 /**
@@ -261,7 +279,7 @@ void weir_window_cut(struct weir_channel *ch)
 				slot |= WEIR_LEAF_SIZE - 1;
 				continue;
 			}
-			wait_for_fault(&ch->pool, weir_slot_addr(zone, slot));
+			wait_for_faults(&ch->pool, zone, slot);
 			cond_resched();
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1 OR MIT
 #include <stdlib.h>
 
-#include "handle.h"
+#include "ring.h"
 
 #define GRANT_MAX_BYTES	(512U << 10)	/* asked for at once, if more than one */
 #define GRANT_MAX	8U
@@ -150,13 +150,34 @@ static void trim_class(struct weir *w, struct weir_class *c, bool all)
 	c->used = false;
 }
 
+/*
+ * The kernel asks for memory: all that is wholly free, but for one block of
+ * each class that was used since the last time. Else a sender that just goes on
+ * would ask for the same block again, and only wait.
+ */
+static void answer_recall(struct weir *w)
+{
+	struct weir_pool *p = &w->pool;
+	struct weir_class *c = p->classes, *end = c + p->nr_classes;
+
+	for (; c < end; c++) {
+		giveback(w, c, c->used && c->nr_idle ? c->nr_idle - 1 : c->nr_idle);
+		c->least_idle = c->nr_idle;
+		c->used = false;
+	}
+}
+
 void weir_pool_trim(struct weir *w, bool all)
 {
 	struct weir_pool *p = &w->pool;
 	uint64_t now;
 	uint32_t i;
 
-	if (!p->nr_idle || (!p->returned && !all))
+	if (!p->nr_idle)
+		return;
+	if (weir_ring_recalled(w))
+		answer_recall(w);
+	if (!p->returned && !all)
 		return;
 	p->returned = false;
 	now = weir_now();
@@ -280,6 +301,7 @@ void weir_pool_return(struct weir *w, uint64_t addr)
 	    loan.block->state[loan.index] != WEIR_BUFFER_SENT)
 		return;
 	buffer_free(&w->pool, loan.block, loan.index);
+	w->pool.nr_sent--;
 	w->pool.returned = true;
 }
 
@@ -294,9 +316,10 @@ int weir_pool_find(struct weir *w, const void *ptr, struct weir_loaned *loan)
 	return 0;
 }
 
-void weir_pool_sent(const struct weir_loaned *loan)
+void weir_pool_sent(struct weir *w, const struct weir_loaned *loan)
 {
 	loan->block->state[loan->index] = WEIR_BUFFER_SENT;
+	w->pool.nr_sent++;
 }
 
 void weir_pool_unsent(struct weir *w, const struct weir_loaned *loan)

@@ -85,6 +85,7 @@ struct weir_class {
  * @nr_units: size of @owner.
  * @bytes: owned.
  * @nr_idle: wholly free blocks of all classes.
+ * @nr_sent: buffers that are with the kernel, and will come back.
  * @returned: a buffer came back since the last trim.
  * @trim_at: end of the interval.
  */
@@ -97,6 +98,7 @@ struct weir_pool {
 	uint64_t nr_units;
 	uint64_t bytes;
 	uint32_t nr_idle;
+	uint64_t nr_sent;
 	bool returned;
 	uint64_t trim_at;
 };
@@ -134,7 +136,8 @@ unsigned int weir_pool_giveback(struct weir *w, uint32_t cls);
  * @all: all but one of each class; else those that stayed free for a second
  *
  * A block that load makes come and go more than once a second stays, so this
- * costs one system call per block and second at most.
+ * costs one system call per block and second at most. When the kernel asks for
+ * memory (WEIR_RING_RECALL) it does not wait for the second to pass.
  */
 void weir_pool_trim(struct weir *w, bool all);
 
@@ -153,7 +156,7 @@ struct weir_loaned {
 /* Looks up any pointer into a loan. Return: 0, -EINVAL. */
 int weir_pool_find(struct weir *w, const void *ptr, struct weir_loaned *loan);
 
-void weir_pool_sent(const struct weir_loaned *loan);
+void weir_pool_sent(struct weir *w, const struct weir_loaned *loan);
 void weir_pool_unsent(struct weir *w, const struct weir_loaned *loan);
 
 #pragma GCC visibility pop

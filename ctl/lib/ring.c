@@ -103,6 +103,11 @@ bool weir_ring_dead(const struct weir *w)
 	return kflags(w) & WEIR_RING_DEAD;
 }
 
+bool weir_ring_recalled(const struct weir *w)
+{
+	return kflags(w) & WEIR_RING_RECALL;
+}
+
 int weir_ring_enter(struct weir *w, uint32_t flags, uint32_t to_submit,
 		    uint32_t min_complete, uint64_t timeout_ns)
 {

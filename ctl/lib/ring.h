@@ -39,6 +39,9 @@ bool weir_ring_need_enter(const struct weir *w);
 
 bool weir_ring_dead(const struct weir *w);
 
+/* Blocks that are not needed should be given back: others want memory. */
+bool weir_ring_recalled(const struct weir *w);
+
 /* WEIR_IOC_ENTER; returns what it returns. */
 int weir_ring_enter(struct weir *w, uint32_t flags, uint32_t to_submit,
 		    uint32_t min_complete, uint64_t timeout_ns);

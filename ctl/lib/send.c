@@ -20,7 +20,7 @@ static int explain(struct weir *w, const struct weir_cqe *cqe)
 				   "the channel has no room");
 	case -ENOBUFS:
 		return weir_refuse(w, cqe->res,
-				   "message refused: the channel is full");
+				   "message refused: the channel is full, or has this sender's share of it");
 	case -ESHUTDOWN:
 		return weir_refuse(w, cqe->res,
 				   "message refused: the channel is draining");
@@ -92,6 +92,34 @@ static int wait_for_memory(struct weir *w, uint32_t cls)
 	return weir_pool_grant(w, cls, WEIR_GRANT_WAIT);
 }
 
+static int no_host_memory(struct weir *w, uint32_t cls)
+{
+	return weir_refuse(w, -ENOMEM,
+			   "no buffer of %u bytes: the host, or the channel's memory cgroup, has no memory",
+			   w->pool.classes[cls].size);
+}
+
+/*
+ * The host, or the cgroup that the pool is charged to, has no memory. That may
+ * last: what is sure to come is our own buffers, if any are out.
+ */
+static int wait_for_returns(struct weir *w, uint32_t cls)
+{
+	int rc;
+
+	rc = weir_ring_flush(w, w->tail, WEIR_FOREVER);
+	if (rc)
+		return rc;
+	weir_ring_reap(w);
+	weir_ring_keep(w);
+	if (weir_pool_has(w, cls))
+		return 0;
+	if (!w->pool.nr_sent)
+		return no_host_memory(w, cls);
+	rc = weir_ring_enter(w, WEIR_ENTER_WAIT, 0, 1, 0);
+	return rc < 0 ? rc : 0;
+}
+
 static int no_memory(struct weir *w, uint32_t cls)
 {
 	return weir_refuse(w, -EAGAIN,
@@ -111,15 +139,18 @@ static int refill(struct weir *w, uint32_t cls, void **buf)
 		if (*buf)
 			return 0;
 		rc = weir_pool_grant(w, cls, 0);
-		if (rc == -ENOBUFS) {
+		if (rc == -ENOBUFS || rc == -ENOMEM) {
 			*buf = take_from(w, cls);
 			if (*buf)
 				return 0;
 			if (weir_pool_giveback(w, cls))
 				continue;
 			if (w->nonblock)
-				return no_memory(w, cls);
-			rc = wait_for_memory(w, cls);
+				return rc == -ENOMEM && !w->pool.nr_sent ?
+				       no_host_memory(w, cls) :
+				       no_memory(w, cls);
+			rc = rc == -ENOMEM ? wait_for_returns(w, cls) :
+					     wait_for_memory(w, cls);
 		}
 		if (rc < 0)
 			return rc;
@@ -188,12 +219,13 @@ static void fill(struct weir_sqe *sqe, uint8_t flags, uint64_t addr,
 		.cost = meta->cost,
 		.mtype = meta->mtype,
 		.encoding = meta->encoding,
+		.defer_ms = meta->defer_ms,
 	};
 }
 
 static int check_meta(struct weir *w, const struct weir_meta *meta)
 {
-	if (meta && (meta->resv[0] | meta->resv[1] | meta->resv[2]))
+	if (meta && (meta->resv0 | meta->resv[0] | meta->resv[1]))
 		return weir_refuse(w, -EINVAL,
 				   "weir_meta.resv must be 0");
 	return 0;
@@ -208,7 +240,7 @@ static int put(struct weir *w, uint8_t flags, const struct weir_loaned *loan,
 	if (rc)
 		return rc;
 	fill(weir_ring_slot(w, 0), flags, loan->addr, len, meta);
-	weir_pool_sent(loan);
+	weir_pool_sent(w, loan);
 	weir_ring_publish(w, 1);
 	return 0;
 }

@@ -5,38 +5,30 @@
 #include "engine.h"
 
 /**
- * weir_engine_held - the message a token names
- * @p: worker; the engine is locked
- * @token: any value
- *
- * Return: a message that @p holds, or NULL.
- */
-struct weir_msg *weir_engine_held(struct weir_peer *p, u32 token)
-{
-	struct weir_tag *tag = weir_tag_find(&p->tags, token);
-
-	return tag ? tag->msg : NULL;
-}
-
-/**
  * weir_engine_ack - a message is done
  * @e: engine, locked
- * @msg: INFLIGHT
+ * @p: worker
+ * @tag: the delivery
  * @now: ns
  */
-void weir_engine_ack(struct weir_engine *e, struct weir_msg *msg, u64 now)
+void weir_engine_ack(struct weir_engine *e, struct weir_peer *p,
+		     struct weir_tag *tag, u64 now)
 {
-	struct weir_peer *sender = msg->blk->owner;
+	struct weir_msg *msg = tag->msg;
 
+	if (weir_fanout(e)) {
+		weir_fanout_answer(e, p, tag, WEIR_OP_ACK, now);
+		return;
+	}
 	weir_hist_add(&e->hist[WEIR_HIST_WORKING],
 		      weir_elapsed(msg->t_deliver, now));
 	weir_hist_add(&e->hist[WEIR_HIST_TOTAL],
 		      weir_elapsed(msg->t_submit, now));
-	msg->holder->acked++;
+	p->acked++;
 	e->c.acked++;
-	if (sender)
-		sender->settled_acked++;
-	weir_ledger_unhold(e, msg, now);
+	msg->flags |= WEIR_MSG_ACKED;
+	weir_ledger_untag(e, p, tag, now);
+	msg->holder = NULL;
 	weir_ledger_settle(e, msg);
 }
 
@@ -74,13 +66,20 @@ static void release(struct weir_engine *e, struct weir_msg *msg, u32 delay_ms,
 /**
  * weir_engine_give_back - a reader inside the kernel gives its message back
  * @e: engine, locked
- * @msg: INFLIGHT
+ * @p: reader
+ * @tag: the delivery
  * @counted: its process died with it; else it could not take it
  * @now: ns
  */
-void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
-			   bool counted, u64 now)
+void weir_engine_give_back(struct weir_engine *e, struct weir_peer *p,
+			   struct weir_tag *tag, bool counted, u64 now)
 {
+	struct weir_msg *msg = tag->msg;
+
+	if (weir_fanout(e)) {
+		weir_fanout_abandon(e, p, tag, now);
+		return;
+	}
 	weir_ledger_unhold(e, msg, now);
 	if (counted) {
 		msg->attempts++;
@@ -145,14 +144,21 @@ void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now)
 	weir_dispatch_limit(e, p);
 }
 
-static void answer_one(struct weir_engine *e, struct weir_msg *msg,
-		       const struct weir_peer *p, const struct weir_stage *st,
+static void answer_one(struct weir_engine *e, struct weir_peer *p,
+		       struct weir_tag *tag, const struct weir_stage *st,
 		       u64 now)
 {
+	struct weir_msg *msg = tag->msg;
+
+	if (st->sqe.op == WEIR_OP_ACK) {
+		weir_engine_ack(e, p, tag, now);
+		return;
+	}
+	if (weir_fanout(e)) {
+		weir_fanout_answer(e, p, tag, st->sqe.op, now);
+		return;
+	}
 	switch (st->sqe.op) {
-	case WEIR_OP_ACK:
-		weir_engine_ack(e, msg, now);
-		break;
 	case WEIR_OP_FAIL:
 		fail(e, msg, st->sqe.delay_ms, now);
 		break;
@@ -180,13 +186,13 @@ bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 			struct weir_cqe *result)
 {
 	u32 nr = st->sqe.op == WEIR_OP_REJECT ? 1 : st->sqe.nr;
-	struct weir_msg *msg;
+	struct weir_tag *tag;
 	u32 i, stale = 0;
 
 	for (i = 0; i < nr; i++) {
-		msg = weir_engine_held(p, st->sqe.token[i]);
-		if (msg)
-			answer_one(e, msg, p, st, now);
+		tag = weir_tag_find(&p->tags, st->sqe.token[i]);
+		if (tag)
+			answer_one(e, p, tag, st, now);
 		else if (!stale++)
 			result->rtoken = st->sqe.token[i];
 	}

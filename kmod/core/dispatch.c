@@ -5,7 +5,9 @@
 #include "engine.h"
 
 #define CHUNKS_MAX	1024	/* handed out at once, bottom halves being off */
+#define FANOUT_MAX	64	/* chunks of a fan-out, likewise */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
+#define BATCH_STEP	4	/* by which `batch auto` grows */
 
 /**
  * weir_dispatch_limit - how many messages a worker may hold now
@@ -13,20 +15,30 @@
  * @p: worker
  *
  * With `inflight auto` what it gets done in AUTO_SPAN, so that a slow one
- * reserves nothing behind the message it works on.
+ * reserves nothing behind the message it works on. In a fan-out nothing is
+ * reserved, so that is no limit there.
  */
-void weir_dispatch_limit(const struct weir_engine *e, struct weir_peer *p)
+void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p)
 {
 	u64 limit = e->cfg.inflight;
 
-	if (!limit && p->service)
+	if (!limit && weir_fanout(e))
+		limit = p->limit_max;
+	else if (!limit && p->service)
 		limit = div64_u64(AUTO_SPAN, p->service);
 	p->limit = clamp_t(u64, limit, 1, p->limit_max);
+	weir_policy_touch(e, p);
 }
 
-/* Writes the completion entry; from then on the worker can see the message. */
-static void post_message(struct weir_peer *p, const struct weir_msg *msg,
-			 u32 ahead)
+/**
+ * weir_dispatch_message - write a message's completion entry
+ * @p: worker with rings; its engine is locked
+ * @msg: message
+ * @token: names the delivery
+ * @ahead: place, from the ring's tail
+ */
+void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
+			   u32 token, u32 ahead)
 {
 	struct weir_cqe *cqe = weir_ring_slot(&p->rings, ahead);
 
@@ -39,7 +51,7 @@ static void post_message(struct weir_peer *p, const struct weir_msg *msg,
 	cqe->key = msg->key;
 	cqe->corr = msg->corr;
 	cqe->deadline_ns = msg->deadline;
-	cqe->token = msg->token;
+	cqe->token = token;
 	cqe->src = msg->src;
 	cqe->seq = msg->seq;
 	cqe->attempts = msg->attempts + 1;
@@ -50,34 +62,90 @@ static void post_message(struct weir_peer *p, const struct weir_msg *msg,
 static void deliver_one(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u32 ahead, u64 now)
 {
-	weir_lane_remove(&e->lane, msg);
+	weir_ledger_dequeued(e, msg);
 	msg->token = weir_tag_take(&p->tags, msg, p->rings.cq_tail + ahead);
 	weir_ledger_hold(e, p, msg, now);
 	if (!p->kernel)
-		post_message(p, msg, ahead);
+		weir_dispatch_message(p, msg, msg->token, ahead);
 }
 
-/* Hands out the first @n messages, or the one that must go alone. */
-static void deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
-		    u32 n, u64 now)
+/*
+ * How many completions a worker still waits for: more than it has now, by its
+ * last call or by the low-water mark of its ring. The mark is the user's word.
+ */
+static u32 still_wanted(struct weir_engine *e, struct weir_peer *p)
 {
+	u32 want = max(p->want, READ_ONCE(p->rings.shared->ucq_low));
+
+	if (want <= 1)
+		return 0;
+	want = min(want, p->rings.cq_entries);
+	return weir_engine_unread(e, p) < want ? want : 0;
+}
+
+/* The limits of a batch by bytes and cost, as it grows. */
+struct load {
+	u64 bytes;
+	u64 cost;
+};
+
+static bool fits(const struct weir_engine *e, struct load *sum)
+{
+	const struct weir_msg *msg = weir_lane_first(&e->lane);
+
+	sum->bytes += msg->len;
+	sum->cost += msg->cost;
+	return (!e->cfg.batch_bytes || sum->bytes <= e->cfg.batch_bytes) &&
+	       (!e->cfg.batch_cost || sum->cost <= e->cfg.batch_cost);
+}
+
+/* Up to @n of the first messages. Return: how many; at least one. */
+static u32 deliver_some(struct weir_engine *e, struct weir_peer *p, u32 n,
+			u64 now)
+{
+	bool limited = e->cfg.batch_bytes || e->cfg.batch_cost;
+	struct load sum = {};
 	u32 i;
 
-	p->want = false;
-	p->reserved = false;
-	if (alone) {
-		deliver_one(e, p, weir_lane_suspect(&e->lane), 0, now);
-		p->alone = true;
-	} else {
-		for (i = 0; i < n; i++)
-			deliver_one(e, p, weir_lane_first(&e->lane), i, now);
+	for (i = 0; i < n; i++) {
+		if (limited && !fits(e, &sum) && i)
+			break;
+		deliver_one(e, p, weir_lane_take(&e->lane), i, now);
 	}
-	if (!p->kernel)
+	return i;
+}
+
+static void deliver_suspect(struct weir_engine *e, struct weir_peer *p,
+			    u64 now)
+{
+	struct weir_msg *msg = weir_lane_suspect(&e->lane);
+
+	weir_lane_remove(&e->lane, msg);
+	deliver_one(e, p, msg, 0, now);
+	p->alone = true;
+}
+
+/* Hands out the first @n messages or fewer, or the one that must go alone. */
+static u32 deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
+		   u32 n, u64 now)
+{
+	p->reserved = false;
+	weir_policy_touch(e, p);
+	if (alone)
+		deliver_suspect(e, p, now);
+	else
+		n = deliver_some(e, p, n, now);
+	if (p->kernel) {
+		p->want = 0;
+	} else {
 		weir_ring_publish(&p->rings, n);
+		p->want = still_wanted(e, p);
+	}
 	e->c.delivered += n;
 	e->c.batches++;
 	e->traffic = true;
 	weir_engine_wake_peer(e, p);
+	return n;
 }
 
 /* Keeps a worker from getting more, so that it comes to hold nothing. */
@@ -93,16 +161,16 @@ static void reserve_one(struct weir_engine *e)
 		if (!best || p->tags.used < best->tags.used)
 			best = p;
 	}
-	if (best)
-		best->reserved = true;
+	if (!best)
+		return;
+	best->reserved = true;
+	weir_policy_touch(e, best);
 }
 
 static bool dispatch_suspect(struct weir_engine *e, u64 now)
 {
-	struct weir_peer *p;
-	u32 nr_open;
+	struct weir_peer *p = weir_policy_select_empty(e);
 
-	p = weir_policy_select(e, true, &nr_open);
 	if (!p) {
 		reserve_one(e);
 		return false;
@@ -117,11 +185,12 @@ static u64 linger_until(const struct weir_engine *e)
 	const struct weir_lane *l = &e->lane;
 	const struct weir_msg *first;
 
-	if (!e->cfg.linger || l->nr_redo ||
-	    l->nr_fifo >= e->cfg.batch)
+	if (!e->cfg.linger || l->nr_waiting >= e->batch ||
+	    (e->cfg.batch_bytes && l->bytes >= e->cfg.batch_bytes) ||
+	    (e->cfg.batch_cost && l->cost >= e->cfg.batch_cost))
 		return 0;
-	first = list_first_entry(&l->fifo, struct weir_msg, link);
-	return first->t_submit + e->cfg.linger;
+	first = weir_lane_oldest(l);
+	return first->deliveries ? 0 : first->t_submit + e->cfg.linger;
 }
 
 /*
@@ -130,11 +199,25 @@ static u64 linger_until(const struct weir_engine *e)
  */
 static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 {
-	u64 n = e->lane.nr_fifo + e->lane.nr_redo;
+	u64 n = e->lane.nr_waiting;
 
-	if (!e->cfg.linger)
+	if (!e->cfg.linger && nr_open > 1)
 		n = div_u64(n + nr_open - 1, nr_open);
-	return min3(n, (u64)e->cfg.batch, (u64)weir_policy_room(e, p));
+	return min3(n, (u64)e->batch, (u64)weir_policy_room(e, p));
+}
+
+/*
+ * `batch auto`: a full batch with more behind it grows the next ones by a step,
+ * one that is less than half full halves them.
+ */
+static void adapt(struct weir_engine *e, u32 n)
+{
+	if (e->cfg.batch)
+		return;
+	if (n >= e->batch && e->lane.nr_waiting)
+		e->batch = min(e->batch + BATCH_STEP, e->cfg.batch_max);
+	else if (n < e->batch / 2)
+		e->batch = max(e->batch / 2, e->cfg.batch_min);
 }
 
 static bool dispatch_chunk(struct weir_engine *e, u64 now)
@@ -147,11 +230,37 @@ static bool dispatch_chunk(struct weir_engine *e, u64 now)
 		e->linger_at = until;
 		return false;
 	}
-	p = weir_policy_select(e, false, &nr_open);
+	p = weir_policy_select(e, &nr_open);
 	if (!p)
 		return false;
-	deliver(e, p, false, share(e, p, nr_open), now);
+	adapt(e, deliver(e, p, false, share(e, p, nr_open), now));
 	return true;
+}
+
+static void dispatch_fanout(struct weir_engine *e, u64 now)
+{
+	u64 until = e->lane.nr_waiting ? linger_until(e) : 0;
+
+	if (until > now) {
+		e->linger_at = until;
+		return;
+	}
+	weir_fanout_dispatch(e, FANOUT_MAX, now);
+	if (e->lane.nr_waiting)
+		e->linger_at = now;	/* the alarm goes on */
+}
+
+/*
+ * Gives up what has expired. Return: whether more has than may be looked at
+ * now: the alarm is in the past then, and nothing is handed out before it.
+ */
+static bool expire(struct weir_engine *e, u64 now)
+{
+	const struct weir_msg *next;
+
+	weir_ledger_expire(e, WEIR_TICK_MAX, now);
+	next = weir_lane_first_expiry(&e->lane);
+	return next && next->deadline <= now;
 }
 
 /**
@@ -164,11 +273,17 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 	int budget = CHUNKS_MAX;
 
 	e->linger_at = U64_MAX;
+	if (expire(e, now))
+		return;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
 		return;
+	if (weir_fanout(e)) {
+		dispatch_fanout(e, now);
+		return;
+	}
 	while (e->lane.nr_suspect && dispatch_suspect(e, now))
 		budget--;	/* at most as many as there are workers */
-	while (e->lane.nr_fifo + e->lane.nr_redo && dispatch_chunk(e, now))
+	while (e->lane.nr_waiting && dispatch_chunk(e, now))
 		if (--budget <= 0) {
 			e->linger_at = now;	/* the alarm goes on */
 			break;
@@ -184,8 +299,11 @@ void weir_dispatch(struct weir_engine *e, u64 now)
  */
 u64 weir_dispatch_alarm(const struct weir_engine *e)
 {
-	const struct weir_msg *first = weir_lane_first_delayed(&e->lane);
-	u64 at = first ? first->due : U64_MAX;
+	const struct weir_msg *delayed = weir_lane_first_delayed(&e->lane);
+	const struct weir_msg *expiry = weir_lane_first_expiry(&e->lane);
+	u64 at = delayed ? delayed->due : U64_MAX;
 
-	return e->nr_workers ? min(at, e->linger_at) : at;
+	if (expiry)
+		at = min(at, expiry->deadline);
+	return e->nr_workers || weir_fanout(e) ? min(at, e->linger_at) : at;
 }

@@ -16,6 +16,10 @@ static void take_back(struct weir_engine *e, struct weir_peer *p,
 	struct weir_msg *msg = tag->msg;
 	bool was_seen = seen(p, tag);
 
+	if (weir_fanout(e)) {
+		weir_fanout_abandon(e, p, tag, now);
+		return;
+	}
 	weir_ledger_unhold(e, msg, now);
 	if (how == WEIR_END_DETACH) {
 		e->c.taken++;
@@ -45,6 +49,7 @@ static void end_worker(struct weir_engine *e, struct weir_peer *p,
 	for (i = 0; i < p->tags.nr && p->tags.used; i++)
 		if (p->tags.tag[i].msg)
 			take_back(e, p, &p->tags.tag[i], how, now);
+	weir_policy_remove(e, p);
 }
 
 static void drop_returns(struct weir_peer *p)
@@ -100,6 +105,8 @@ bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 	ended = !list_empty(&p->link);	/* else it never joined */
 	p->gone = !ended;
 	p->stopped = true;	/* what comes back shall not go to it again */
+	if (weir_peer_works(p))
+		weir_policy_touch(e, p);
 	weir_engine_unlock(e);
 	if (!ended)
 		goto out;
@@ -113,8 +120,10 @@ bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 	e->c.deaths += how == WEIR_END_DEATH;
 	if (weir_peer_works(p))
 		end_worker(e, p, how, now);
-	if (weir_peer_sends(p))
+	if (weir_peer_sends(p)) {
+		weir_promise_withdraw(e, p);
 		e->nr_senders--;
+	}
 	drop_returns(p);
 	orphan_blocks(e, p);
 	weir_ring_flag(&p->rings, WEIR_RING_DEAD, true);

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine.h"
 
+/* What is derived from the attributes. */
+static void obey(struct weir_engine *e)
+{
+	const struct weir_config *cfg = &e->cfg;
+
+	e->lane.burst = cfg->priority_burst ?: U32_MAX;
+	e->batch = cfg->batch ?: clamp(e->batch, max(cfg->batch_min, 1U),
+				       max(cfg->batch_max, 1U));
+}
+
 /**
  * weir_engine_init - an empty engine
- * @e: zeroed
+ * @e: zeroed, but for the seed of its keys
  * @cfg: validated attributes
  * @map: of the pool; must outlive the engine
  */
@@ -17,7 +27,11 @@ void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
 	e->map = map;
 	e->alarm = U64_MAX;
 	e->linger_at = U64_MAX;
+	e->sweep_at = U64_MAX;
 	weir_lane_init(&e->lane);
+	weir_policy_init(e);
+	obey(e);
+	INIT_LIST_HEAD(&e->promised);
 	INIT_LIST_HEAD(&e->dead);
 	INIT_LIST_HEAD(&e->peers);
 	INIT_LIST_HEAD(&e->workers);
@@ -57,16 +71,22 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 {
 	weir_dispatch(e, now);
 	weir_ledger_flush(e);
-	if (weir_engine_open(e))
+	if (weir_engine_open(e, NULL))
 		e->wake->room = true;
+	if (e->polled && (e->closed || weir_engine_room(e))) {
+		e->polled = false;
+		e->wake->polled = true;
+	}
 	if (!list_empty(&e->orphans))
 		e->wake->orphans = true;
+	if (e->nr_promised && !weir_promise_kept(e))
+		e->wake->sweep = true;
 	if (e->ev_head != e->ev_tail)
 		e->wake->events = true;
 	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)
 		e->wake->events = true;
 	WRITE_ONCE(e->held, !weir_engine_empty(e));
-	WRITE_ONCE(e->alarm, weir_dispatch_alarm(e));
+	WRITE_ONCE(e->alarm, min(weir_dispatch_alarm(e), e->sweep_at));
 }
 
 /**
@@ -110,6 +130,7 @@ void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
 	INIT_LIST_HEAD(&p->work_link);
 	INIT_LIST_HEAD(&p->returns);
 	INIT_LIST_HEAD(&p->dirty_link);
+	p->choice = WEIR_CHOICE_NONE;
 	p->eng = e;
 	p->id = id;
 	p->role = role;
@@ -131,6 +152,7 @@ void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
 		weir_dispatch_limit(e, p);
 		list_add_tail(&p->work_link, &e->workers);
 		e->nr_workers++;
+		weir_policy_touch(e, p);
 	}
 	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, true);
 	weir_engine_finish(e, now);
@@ -146,6 +168,7 @@ void weir_engine_stop(struct weir_engine *e, struct weir_peer *p, bool stop)
 {
 	lockdep_assert_held(&e->lock);
 	p->stopped = stop;
+	weir_policy_touch(e, p);
 }
 
 /**
@@ -241,8 +264,13 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 	struct weir_peer *p;
 
 	e->cfg = *cfg;
+	obey(e);
 	list_for_each_entry(p, &e->workers, work_link)
 		weir_dispatch_limit(e, p);
+	/* Those who wait for their share may have it now, or be refused. */
+	list_for_each_entry(p, &e->peers, link)
+		if (p->over)
+			weir_engine_wake_peer(e, p);
 	weir_engine_finish(e, now);
 }
 
@@ -259,6 +287,7 @@ void weir_engine_tick(struct weir_engine *e, u64 now)
 	struct weir_msg *msg;
 	u32 n = 0;
 
+	e->sweep_at = U64_MAX;
 	while (n++ < WEIR_TICK_MAX &&
 	       (msg = weir_lane_first_delayed(&e->lane)) && msg->due <= now) {
 		weir_lane_remove(&e->lane, msg);
@@ -287,6 +316,7 @@ void weir_engine_loads(struct weir_engine *e, u64 span, u64 now)
 		p->hold_ns = 0;
 		held = min(held, span);
 		p->load = max_t(u32, p->cpu, div64_u64(held * 1000, span));
+		weir_policy_touch(e, p);
 	}
 	e->traffic = false;
 }

@@ -39,6 +39,31 @@ enum weir_hist_id {
 	WEIR_NR_HISTS,
 };
 
+/*
+ * Workers that may be given messages: those that hold none or ask for more, and
+ * those that get more only when a whole batch waits.
+ */
+enum weir_choice_id {
+	WEIR_CHOICE_NOW,
+	WEIR_CHOICE_BATCH,
+	WEIR_NR_CHOICES,
+	WEIR_CHOICE_NONE = WEIR_NR_CHOICES,
+};
+
+#define WEIR_SCORES	64
+
+/**
+ * struct weir_choice - workers by score
+ * @workers: for each score those that have it, who was chosen last at the end.
+ * @used: scores that anybody has, as bits.
+ * @nr: workers.
+ */
+struct weir_choice {
+	struct list_head workers[WEIR_SCORES];
+	u64 used;
+	u32 nr;
+};
+
 /* A message's death, for the notification. */
 struct weir_event {
 	u64 seq;
@@ -60,6 +85,11 @@ struct weir_event {
  * @nr_inflight: @nr_dead: their numbers.
  * @peers: all clients. @workers: those that work, in round-robin order.
  * @nr_peers: @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
+ * @open: workers that may be given messages, see policy.c. @stale: those whose
+ *	place there has to be found anew.
+ * @batch: how many messages are handed to a worker at once, now.
+ * @promised: senders that need not call, see promise.c; @nr_promised.
+ * @sweep_at: ns, when more of their rings are to be looked at; else U64_MAX.
  * @dirty: peers with buffers to be returned.
  * @orphans: blocks without an owner whose last buffer came back.
  * @idle: free buffers of the kernel's own sender, by class; @nr_idle: their
@@ -68,6 +98,7 @@ struct weir_event {
  *	@ev_lost those overwritten.
  * @was_full: a sender met a full channel since this was cleared; may be
  *	cleared without the lock.
+ * @polled: somebody polls for room, and there was none.
  * @traffic: a message was delivered since the last look at loads.
  * @linger_at: ns, when the batch that gathers must go, as of the last
  *	weir_dispatch(); U64_MAX if none does.
@@ -82,6 +113,7 @@ struct weir_engine {
 	const struct weir_map *map;
 	bool closed;
 	bool was_full;
+	bool polled;
 	bool traffic;
 	bool held;
 	u64 alarm;
@@ -99,6 +131,13 @@ struct weir_engine {
 	u32 nr_workers;
 	u32 nr_senders;
 	u32 nr_busy;
+
+	struct weir_choice open[WEIR_NR_CHOICES];
+	struct list_head stale;
+	u32 batch;
+	struct list_head promised;
+	u32 nr_promised;
+	u64 sweep_at;
 
 	struct list_head dirty;
 	struct list_head orphans;
@@ -118,15 +157,18 @@ struct weir_engine {
 /**
  * struct weir_wake - what to do once the locks are dropped
  * @peers: clients to wake, linked by wake_next.
- * @room: senders that wait for room may look again.
+ * @room: senders that wait for room may look again. @polled: those that poll.
  * @orphans: blocks wait in @orphans of the engine.
  * @events: deaths or other news wait for notification.
+ * @sweep: weir_promise_sweep() has something to do.
  */
 struct weir_wake {
 	struct weir_peer *peers;
 	bool room;
+	bool polled;
 	bool orphans;
 	bool events;
+	bool sweep;
 };
 
 enum weir_end {
@@ -162,9 +204,13 @@ u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p);
 /* submit.c */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake);
-bool weir_engine_open(const struct weir_engine *e);
+bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
 u64 weir_engine_room(const struct weir_engine *e);
-int weir_engine_admit(struct weir_engine *e, bool force);
+bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p);
+u32 weir_engine_share(const struct weir_engine *e);
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force);
+void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
+			     struct weir_msg *msg);
 void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now);
@@ -174,35 +220,125 @@ bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 			const struct weir_stage *st, u64 now,
 			struct weir_cqe *result);
 void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now);
-struct weir_msg *weir_engine_held(struct weir_peer *p, u32 token);
-void weir_engine_ack(struct weir_engine *e, struct weir_msg *msg, u64 now);
-void weir_engine_give_back(struct weir_engine *e, struct weir_msg *msg,
-			   bool counted, u64 now);
+void weir_engine_ack(struct weir_engine *e, struct weir_peer *p,
+		     struct weir_tag *tag, u64 now);
+void weir_engine_give_back(struct weir_engine *e, struct weir_peer *p,
+			   struct weir_tag *tag, bool counted, u64 now);
 
 /* ledger.c */
 void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_msg *msg, u64 now);
 void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now);
+void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
+		       struct weir_tag *tag, u64 now);
+struct weir_peer *weir_ledger_copier(struct weir_engine *e,
+				     const struct weir_msg *msg);
+void weir_ledger_share(struct weir_engine *e, struct weir_peer *p);
 void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg);
 void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due);
 void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		      char *text);
+void weir_ledger_drop(struct weir_engine *e, struct weir_msg *msg);
+u32 weir_ledger_expire(struct weir_engine *e, u32 max, u64 now);
 void weir_ledger_flush(struct weir_engine *e);
 bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now);
 u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max);
 
+/* Who sent a message, if it is still there. */
+static inline struct weir_peer *weir_ledger_sender(struct weir_engine *e,
+						   const struct weir_msg *msg)
+{
+	return msg->flags & WEIR_MSG_COPIED ? weir_ledger_copier(e, msg) :
+	       msg->blk->owner;
+}
+
+/* A message has become ready or delayed. */
+static inline void weir_ledger_enqueued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (p)
+		p->queued++;
+}
+
+/* A message is neither ready nor delayed any more. */
+static inline void weir_ledger_dequeued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (!p)
+		return;
+	p->queued--;
+	if (p->over)
+		weir_ledger_share(e, p);
+}
+
 /* dispatch.c */
 void weir_dispatch(struct weir_engine *e, u64 now);
-void weir_dispatch_limit(const struct weir_engine *e, struct weir_peer *p);
+void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
+			   u32 token, u32 ahead);
+void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p);
 u64 weir_dispatch_alarm(const struct weir_engine *e);
 
 /* policy.c */
-struct weir_peer *weir_policy_select(struct weir_engine *e, bool empty,
-				     u32 *nr_open);
+void weir_policy_init(struct weir_engine *e);
+void weir_policy_remove(struct weir_engine *e, struct weir_peer *p);
+struct weir_peer *weir_policy_select(struct weir_engine *e, u32 *nr_open);
+struct weir_peer *weir_policy_select_empty(struct weir_engine *e);
 u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p);
+bool weir_policy_any_open(struct weir_engine *e);
+
+/* What decides about a worker's place has changed: it is found anew. */
+static inline void weir_policy_touch(struct weir_engine *e,
+				     struct weir_peer *p)
+{
+	if (p->stale || list_empty(&p->work_link))
+		return;
+	p->stale = true;
+	list_add_tail(&p->stale_link, &e->stale);
+}
+
+/* fanout.c */
+static inline bool weir_fanout(const struct weir_engine *e)
+{
+	return e->cfg.delivery == WEIR_DELIVERY_FANOUT;
+}
+
+void weir_fanout_dispatch(struct weir_engine *e, u32 budget, u64 now);
+void weir_fanout_answer(struct weir_engine *e, struct weir_peer *p,
+			struct weir_tag *tag, u8 op, u64 now);
+void weir_fanout_abandon(struct weir_engine *e, struct weir_peer *p,
+			 struct weir_tag *tag, u64 now);
+void weir_fanout_revoke(struct weir_engine *e, struct weir_msg *msg, u64 now);
+
+/* bounce.c */
+u32 weir_bounce_stage(struct weir_engine *e, struct weir_peer *p, u32 nr,
+		      struct weir_wake *wake);
+void weir_bounce_undo(struct weir_engine *e, struct weir_stage *st);
+struct weir_msg *weir_bounce_take(struct weir_engine *e,
+				  struct weir_stage *st);
+
+/* promise.c */
+
+/*
+ * Who also works is bound to call with its answers itself: without NEED_ENTER
+ * it would not.
+ */
+static inline bool weir_promise_fits(const struct weir_peer *p)
+{
+	return p->role == WEIR_ROLE_SEND && !p->gone;
+}
+
+bool weir_promise_kept(struct weir_engine *e);
+void weir_promise_give(struct weir_engine *e, struct weir_peer *p);
+void weir_promise_withdraw(struct weir_engine *e, struct weir_peer *p);
+bool weir_promise_sweep(struct weir_engine *e, u64 now, struct weir_wake *wake);
+void weir_promise_later(struct weir_engine *e, u64 now, struct weir_wake *wake);
 
 /* end.c */
 bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,

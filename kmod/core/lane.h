@@ -3,36 +3,59 @@
  * The messages that wait: in what order they leave. All under the engine's
  * lock.
  *
- * Suspects (a worker that had seen them died) leave first and alone, then
- * those redelivered, by sequence, then the rest first in first out. Delayed
- * messages wait for their time beside these.
+ * Suspects (a worker that had seen them died) leave first and alone. Of the
+ * others the most urgent priority goes first, unless a less urgent one has been
+ * passed over too often; within a priority the lowest sequence, whether it was
+ * delivered before or not. Delayed messages wait for their time beside these,
+ * and those whose key is in use for its leader.
  */
 #ifndef _WEIR_CORE_LANE_H
 #define _WEIR_CORE_LANE_H
 
-#include "msg.h"
+#include "key.h"
+
+#define WEIR_PRIORITIES_MAX	8
+
+/**
+ * struct weir_queue - the messages of one priority that may go
+ * @fifo: never delivered, by sequence. @redo: the others, by sequence.
+ * @passed: messages of more urgent priorities that went since the last one.
+ */
+struct weir_queue {
+	struct list_head fifo;
+	struct rb_root_cached redo;
+	u32 passed;
+};
 
 /**
  * struct weir_lane
- * @fifo: never delivered, by sequence.
- * @redo: delivered before, by sequence. @suspect: likewise, to go alone.
+ * @prio: by priority. @busy: those that hold any, as bits.
+ * @burst: most that may pass over a priority.
+ * @suspect: delivered before, to go alone, by sequence.
  * @delayed: by time, then sequence.
- * @nr_fifo: @nr_redo: @nr_suspect: @nr_delayed: their lengths.
+ * @expiry: all of these and those parked that have a deadline, by deadline.
+ * @keys: see there.
+ * @nr_waiting: messages in @prio; @bytes, @cost: their sums.
+ * @nr_suspect: @nr_delayed: lengths.
  */
 struct weir_lane {
-	struct list_head fifo;
-	struct rb_root_cached redo;
+	struct weir_queue prio[WEIR_PRIORITIES_MAX];
+	u32 busy;
+	u32 burst;
+	u64 nr_waiting;
+	u64 bytes;
+	u64 cost;
 	struct rb_root_cached suspect;
 	struct rb_root_cached delayed;
-	u64 nr_fifo;
-	u64 nr_redo;
+	struct rb_root_cached expiry;
 	u64 nr_suspect;
 	u64 nr_delayed;
+	struct weir_keys keys;
 };
 
 static inline u64 weir_lane_ready(const struct weir_lane *l)
 {
-	return l->nr_fifo + l->nr_redo + l->nr_suspect;
+	return l->nr_waiting + l->nr_suspect + l->keys.nr_parked;
 }
 
 void weir_lane_init(struct weir_lane *l);
@@ -40,8 +63,13 @@ void weir_lane_append(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_redo(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_delay(struct weir_lane *l, struct weir_msg *msg, u64 due);
 void weir_lane_remove(struct weir_lane *l, struct weir_msg *msg);
+void weir_lane_leave(struct weir_lane *l, struct weir_msg *msg);
 struct weir_msg *weir_lane_suspect(const struct weir_lane *l);
-struct weir_msg *weir_lane_first(struct weir_lane *l);
+struct weir_msg *weir_lane_first(const struct weir_lane *l);
+struct weir_msg *weir_lane_oldest(const struct weir_lane *l);
+struct weir_msg *weir_lane_spare(struct weir_lane *l);
+struct weir_msg *weir_lane_take(struct weir_lane *l);
 struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l);
+struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l);
 
 #endif /* _WEIR_CORE_LANE_H */

@@ -39,6 +39,26 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 }
 
 /**
+ * weir_ledger_untag - a worker has one delivery less
+ * @e: engine, locked
+ * @p: worker
+ * @tag: the delivery
+ * @now: ns
+ */
+void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
+		       struct weir_tag *tag, u64 now)
+{
+	weir_tag_drop(&p->tags, tag);
+	e->nr_inflight--;
+	weir_policy_touch(e, p);
+	if (p->tags.used)
+		return;
+	p->hold_ns += weir_elapsed(p->hold_since, now);
+	p->alone = false;
+	e->nr_busy--;
+}
+
+/**
  * weir_ledger_unhold - a worker no longer has a message
  * @e: engine, locked
  * @msg: INFLIGHT; the caller gives it its next state
@@ -48,14 +68,39 @@ void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now)
 {
 	struct weir_peer *p = msg->holder;
 
-	weir_tag_drop(&p->tags, weir_tag_find(&p->tags, msg->token));
+	weir_ledger_untag(e, p, weir_tag_find(&p->tags, msg->token), now);
 	msg->holder = NULL;
-	e->nr_inflight--;
-	if (p->tags.used)
+}
+
+/**
+ * weir_ledger_copier - who sent a message that was copied
+ * @e: engine, locked
+ * @msg: COPIED
+ *
+ * Return: the sender, or NULL if it has ended.
+ */
+struct weir_peer *weir_ledger_copier(struct weir_engine *e,
+				     const struct weir_msg *msg)
+{
+	struct weir_peer *p;
+
+	list_for_each_entry(p, &e->peers, link)
+		if (p->id == msg->src)
+			return p;
+	return NULL;
+}
+
+/**
+ * weir_ledger_share - a sender that has used up its share has one message less
+ * @e: engine, locked
+ * @p: sender, its @over is set
+ */
+void weir_ledger_share(struct weir_engine *e, struct weir_peer *p)
+{
+	if (p->queued >= weir_engine_share(e))
 		return;
-	p->hold_ns += weir_elapsed(p->hold_since, now);
-	p->alone = false;
-	e->nr_busy--;
+	p->over = false;
+	weir_engine_wake_peer(e, p);
 }
 
 /*
@@ -116,8 +161,25 @@ static void unsettle(struct weir_engine *e, struct weir_peer *p)
  */
 void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg)
 {
-	unsettle(e, msg->blk->owner);
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (msg->flags & WEIR_MSG_LEADER)
+		weir_lane_leave(&e->lane, msg);
+	if (p && msg->flags & WEIR_MSG_ACKED)
+		p->settled_acked++;
+	unsettle(e, p);
 	weir_ledger_return(e, msg);
+}
+
+/**
+ * weir_ledger_drop - a message is given up for want of room
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ */
+void weir_ledger_drop(struct weir_engine *e, struct weir_msg *msg)
+{
+	e->c.dropped++;
+	weir_ledger_settle(e, msg);
 }
 
 static void note_death(struct weir_engine *e, const struct weir_msg *msg)
@@ -157,10 +219,11 @@ static void exhume(struct weir_engine *e, struct weir_msg *msg)
 void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		      char *text)
 {
-	struct weir_peer *p = msg->blk->owner;
+	struct weir_peer *p = weir_ledger_sender(e, msg);
 
+	weir_lane_leave(&e->lane, msg);
 	WRITE_ONCE(msg->state, WEIR_MSG_DEAD);
-	msg->flags = 0;
+	msg->flags &= WEIR_MSG_COPIED;
 	msg->reason = reason;
 	msg->text = text;
 	list_add_tail(&msg->link, &e->dead);
@@ -181,6 +244,9 @@ void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		break;
 	case WEIR_DEAD_REASON_REDELIVERIES:
 		e->c.died_redeliveries++;
+		break;
+	case WEIR_DEAD_REASON_EXPIRED:
+		e->c.died_expired++;
 		break;
 	}
 	while (e->nr_dead > e->cfg.dead_max) {
@@ -214,7 +280,38 @@ bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due)
 		weir_lane_delay(&e->lane, msg, due);
 	else
 		weir_lane_redo(&e->lane, msg);
+	weir_ledger_enqueued(e, msg);
 	return true;
+}
+
+/* A ready or delayed message leaves the lane. */
+static void take_out(struct weir_engine *e, struct weir_msg *msg)
+{
+	weir_lane_remove(&e->lane, msg);
+	weir_ledger_dequeued(e, msg);
+}
+
+/**
+ * weir_ledger_expire - give up what has waited beyond its deadline
+ * @e: engine, locked
+ * @max: most messages to look at
+ * @now: ns
+ *
+ * Return: how many were given up.
+ */
+u32 weir_ledger_expire(struct weir_engine *e, u32 max, u64 now)
+{
+	struct weir_msg *msg;
+	u32 n;
+
+	for (n = 0; n < max; n++) {
+		msg = weir_lane_first_expiry(&e->lane);
+		if (!msg || msg->deadline > now)
+			break;
+		take_out(e, msg);
+		weir_ledger_bury(e, msg, WEIR_DEAD_REASON_EXPIRED, NULL);
+	}
+	return n;
 }
 
 /**
@@ -223,12 +320,14 @@ bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due)
  * @msg: message
  * @now: ns
  *
- * Return: false if it was neither inflight nor delayed.
+ * Return: false if it was neither inflight, with one worker, nor delayed.
  */
 bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now)
 {
 	switch (msg->state) {
 	case WEIR_MSG_INFLIGHT:
+		if (weir_fanout(e))
+			return false;
 		weir_ledger_unhold(e, msg, now);
 		e->c.taken++;
 		weir_ledger_again(e, msg, 0);
@@ -251,7 +350,7 @@ bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now)
  */
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg)
 {
-	struct weir_peer *p = msg->blk->owner;
+	struct weir_peer *p = weir_ledger_sender(e, msg);
 
 	if (msg->state != WEIR_MSG_DEAD)
 		return false;
@@ -262,8 +361,10 @@ bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg)
 	}
 	msg->attempts = 0;
 	msg->deliveries = 0;
+	msg->deadline = 0;	/* else it would die of it once more */
 	e->c.requeued++;
 	weir_lane_redo(&e->lane, msg);
+	weir_ledger_enqueued(e, msg);
 	return true;
 }
 
@@ -279,11 +380,14 @@ bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now)
 {
 	switch (msg->state) {
 	case WEIR_MSG_INFLIGHT:
-		weir_ledger_unhold(e, msg, now);
+		if (weir_fanout(e))
+			weir_fanout_revoke(e, msg, now);
+		else
+			weir_ledger_unhold(e, msg, now);
 		break;
 	case WEIR_MSG_READY:
 	case WEIR_MSG_DELAYED:
-		weir_lane_remove(&e->lane, msg);
+		take_out(e, msg);
 		break;
 	default:
 		return false;
@@ -300,6 +404,8 @@ static struct weir_msg *first_waiting(struct weir_engine *e)
 		msg = weir_lane_first(&e->lane);
 	if (!msg)
 		msg = weir_lane_first_delayed(&e->lane);
+	if (!msg)
+		msg = weir_key_parked(&e->lane.keys);
 	return msg;
 }
 
@@ -328,7 +434,7 @@ u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max)
 			msg = first_waiting(e);
 			if (!msg)
 				break;
-			weir_lane_remove(&e->lane, msg);
+			take_out(e, msg);
 			weir_ledger_settle(e, msg);
 		}
 		e->c.purged++;
@@ -364,7 +470,14 @@ static void post_returns(struct weir_engine *e, struct weir_peer *p)
 		post_return(p, &cqe);
 		memcpy(weir_ring_slot(&p->rings, n++), &cqe, sizeof(cqe));
 	}
-	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, !list_empty(&p->returns));
+	/*
+	 * A worker may have been passed over for want of room meanwhile, and
+	 * has to enter all the same: its own ENTER clears the flag.
+	 */
+	if (!list_empty(&p->returns))
+		weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, true);
+	else if (!weir_peer_works(p))
+		weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE, false);
 	if (!n)
 		return;
 	weir_ring_publish(&p->rings, n);

@@ -31,10 +31,15 @@ enum weir_msg_state {
 #define WEIR_MSG_SUSPECT	(1U << 0) /* a worker that had seen it died */
 #define WEIR_MSG_ORPHANED	(1U << 1) /* its holder died; t_deliver is when */
 #define WEIR_MSG_FIFO		(1U << 2) /* in the lane's fifo, not in a tree */
+#define WEIR_MSG_LEADER		(1U << 3) /* first of its key; others wait for it */
+#define WEIR_MSG_PARKED		(1U << 4) /* waits behind its key's leader */
+#define WEIR_MSG_ACKED		(1U << 5) /* somebody acknowledged it */
+#define WEIR_MSG_COPIED		(1U << 6) /* its sender is @src, not the block's owner */
 
 /**
  * struct weir_msg - one message, or a free buffer
- * @link: in a lane's list, the dead list or an owner's return list.
+ * @link: in a lane's list, its leader's @chain, the dead list or an owner's
+ *	return list.
  * @node: in a lane's tree of redelivered or of delayed messages.
  * @blk: the block its buffer lies in; constant.
  * @seq: id, and order in the lane.
@@ -44,8 +49,14 @@ enum weir_msg_state {
  * @len: bytes of payload, at @off in the buffer.
  * @attempts: deliveries that were counted and failed.
  * @deliveries: all deliveries.
- * @holder: the worker, while INFLIGHT; @token names the delivery there.
+ * @holder: the worker, while INFLIGHT; @token names the delivery there. NULL
+ *	in a fan-out, where @refs workers have it.
  * @reason: enum weir_dead_reason while DEAD; @text: the worker's words or NULL.
+ *
+ * The third cache line is for those with a key, a deadline or many holders:
+ * @bucket: in the table of keys, while LEADER; @chain: those behind it.
+ * @expiry: in the lane's tree of deadlines, while READY or DELAYED.
+ * @uid: of its sender, if it is COPIED (`zerocopy off`).
  */
 struct weir_msg {
 	union {
@@ -76,10 +87,38 @@ struct weir_msg {
 	u8 reason;
 	u8 pad;
 	union {
-		u64 due;	/* DELAYED */
+		u64 due;	/* DELAYED; while STAGED the time to wait, ns */
 		char *text;	/* DEAD */
 	};
+
+	struct hlist_node bucket;
+	struct list_head chain;
+	struct rb_node expiry;
+	u32 refs;
+	u32 uid;
 };
+
+/* A new message in a buffer: nothing of the last one is left. */
+static inline void weir_msg_reset(struct weir_msg *msg, u32 len, u32 off)
+{
+	msg->len = len;
+	msg->off = off;
+	msg->flags = 0;
+	msg->prio = 0;
+	msg->encoding = 0;
+	msg->mtype = 0;
+	msg->attempts = 0;
+	msg->deliveries = 0;
+	msg->reason = 0;
+	msg->key = 0;
+	msg->corr = 0;
+	msg->deadline = 0;
+	msg->holder = NULL;
+	msg->src = 0;
+	msg->cost = 0;
+	msg->due = 0;
+	msg->refs = 0;
+}
 
 /**
  * struct weir_block - memory of one owner, cut into buffers of one class
@@ -166,6 +205,12 @@ static inline struct weir_block *weir_map_find(const struct weir_map *map,
 static inline u64 weir_elapsed(u64 then, u64 now)
 {
 	return now > then ? now - then : 0;
+}
+
+/* The user who sent it. */
+static inline u32 weir_msg_uid(const struct weir_msg *msg)
+{
+	return msg->flags & WEIR_MSG_COPIED ? msg->uid : msg->blk->uid;
 }
 
 static inline u32 weir_msg_index(const struct weir_msg *msg)

@@ -17,6 +17,7 @@ struct weir_engine;
  * struct weir_stage - the private copy of one submission entry
  * @sqe: the copy.
  * @msg: SEND: the ledger entry, STAGED, or NULL if refused.
+ * @copy: where it was copied to, or NULL.
  * @res: 0, or why it is refused.
  * @extra: REJECT: further slots that hold its text.
  * @pos: its place in the ring, free running.
@@ -24,6 +25,7 @@ struct weir_engine;
 struct weir_stage {
 	struct weir_sqe sqe;
 	struct weir_msg *msg;
+	struct weir_msg *copy;
 	int res;
 	u32 extra;
 	u32 pos;
@@ -35,6 +37,9 @@ struct weir_stage {
  * @rings: see ring.h.
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
  * @blocked: an entry stays in the ring for want of room; sq_lock.
+ * @over: likewise, but for its own share of the room alone; engine's lock.
+ * @short_of: class + 1 of which no buffer was there to copy into; sq_lock.
+ * @no_memory: and none can be had: refuse; sq_lock.
  * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
@@ -44,9 +49,14 @@ struct weir_stage {
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
- * @want: it waits for messages though it holds some.
+ * @want: it waits for so many unread completions, and takes messages though it
+ *	holds some until then; 0: it does not.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
  *	then a suspect.
+ * @choice: where policy.c has it: WEIR_CHOICE_*. @score: its place there.
+ *	@choice_link: in a list of workers with that place.
+ * @stale: in the engine's list of workers whose place may have changed.
+ *	@stale_link: in that list.
  * @tags: what it holds. @limit_max: most it may ever hold. @limit: most it may
  *	hold now (`inflight`).
  * @service: ns per message, moving average; 0 before the first answer.
@@ -57,7 +67,11 @@ struct weir_stage {
  * @returns: buffers that wait for room in its ring.
  * @dirty_link: in the engine's list of peers with @returns to post.
  * @wake_next: @waking: in a list of peers to wake.
+ * @promised: it need not call, since somebody will look at its ring.
+ *	@promise_link: in the engine's list of such senders.
+ * @queued: its messages that are ready or delayed.
  * @unsettled: its messages in the channel, dead ones apart.
+ * @dropped: messages of a fan-out it had no room for, or gave up.
  */
 struct weir_peer {
 	spinlock_t sq_lock;
@@ -65,6 +79,8 @@ struct weir_peer {
 	struct weir_stage *stage;
 	bool blocked;
 	bool hold;
+	bool no_memory;
+	u32 short_of;
 	struct list_head blocks;
 
 	struct weir_engine *eng;
@@ -75,7 +91,6 @@ struct weir_peer {
 
 	bool gone;
 	bool stopped;
-	bool want;
 	bool alone;
 	bool reserved;
 	bool waking;
@@ -85,6 +100,18 @@ struct weir_peer {
 	struct list_head dirty_link;
 	struct weir_peer *wake_next;
 
+	u32 choice;
+	u32 score;
+	bool stale;
+	struct list_head choice_link;
+	struct list_head stale_link;
+
+	bool promised;
+	bool over;
+	u32 queued;
+	struct list_head promise_link;
+
+	u32 want;
 	struct weir_tags tags;
 	u32 limit_max;
 	u32 limit;
@@ -104,6 +131,7 @@ struct weir_peer {
 	u64 settled_acked;
 	u64 settled_dead;
 	u64 unsettled;
+	u64 dropped;
 };
 
 static inline bool weir_peer_works(const struct weir_peer *p)

@@ -6,6 +6,8 @@
  */
 #include "engine.h"
 
+#define DEFER_MAX	86400000	/* ms */
+
 /* Checks a SEND and takes its buffer. Only its sq_lock is held. */
 static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st)
@@ -17,7 +19,9 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 
 	if (!weir_peer_sends(p))
 		return -EPERM;
-	if (s->nr || s->reply_client || s->resv0 || s->defer_ms || s->prio)
+	if (s->nr || s->reply_client || s->resv0 ||
+	    s->defer_ms > DEFER_MAX || (s->defer_ms && weir_fanout(e)) ||
+	    s->prio >= max(READ_ONCE(e->cfg.priorities), 1U))
 		return -EINVAL;
 	if (!s->len || s->len > READ_ONCE(e->cfg.message_max))
 		return -EMSGSIZE;
@@ -49,15 +53,15 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
 	msg->attempts = 0;
-	msg->deliveries = 0;
-	msg->reason = 0;
-	msg->key = s->key;
+	msg->key = weir_fanout(e) ? 0 : s->key;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
 	msg->holder = NULL;
 	msg->src = p->id;
 	msg->cost = s->cost;
-	msg->text = NULL;
+	msg->deliveries = 0;
+	msg->reason = 0;
+	msg->due = s->defer_ms * 1000000ULL;
 	return 0;
 }
 
@@ -87,6 +91,7 @@ static void stage_one(struct weir_engine *e, struct weir_peer *p,
 {
 	weir_ring_peek(&p->rings, ahead, &st->sqe);
 	st->msg = NULL;
+	st->copy = NULL;
 	/* Its text goes with a rejection, refused or not: it is no entry. */
 	st->extra = 0;
 	if (st->sqe.op == WEIR_OP_REJECT && st->sqe.nr <= WEIR_REASON_SLOTS)
@@ -126,16 +131,54 @@ u64 weir_engine_room(const struct weir_engine *e)
 }
 
 /**
+ * weir_engine_share - most messages of one sender that may wait
+ * @e: engine, locked (or a hint, if not)
+ */
+u32 weir_engine_share(const struct weir_engine *e)
+{
+	u64 percent = READ_ONCE(e->cfg.sender_max);
+
+	if (!percent || percent >= 100)
+		return U32_MAX;
+	return max(div_u64(READ_ONCE(e->cfg.messages) * percent, 100), 1ULL);
+}
+
+static bool over_share(const struct weir_engine *e, const struct weir_peer *p)
+{
+	return !p->kernel && READ_ONCE(p->queued) >= weir_engine_share(e);
+}
+
+/**
+ * weir_engine_poll_room - would a message of a sender find room?
+ * @e: engine, locked
+ * @p: sender
+ *
+ * If not, who polls is woken once it would: @polled of struct weir_wake is for
+ * the channel's room; for its own share the sender itself is woken.
+ */
+bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p)
+{
+	bool room = weir_engine_room(e);
+
+	p->over = over_share(e, p);
+	e->polled |= !room;
+	return room && !p->over;
+}
+
+/**
  * weir_engine_open - need a sender wait for room no longer?
  * @e: engine, locked (or a hint, if not)
+ * @p: the sender; NULL for any that has not used up its share
  *
  * There is room, or it would be refused.
  */
-bool weir_engine_open(const struct weir_engine *e)
+bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 {
-	return weir_engine_room(e) || READ_ONCE(e->closed) ||
-	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
-	       READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK;
+	if (READ_ONCE(e->closed) ||
+	    READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
+	    READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK)
+		return true;
+	return weir_engine_room(e) && !(p && over_share(e, p));
 }
 
 /**
@@ -148,35 +191,98 @@ bool weir_engine_open(const struct weir_engine *e)
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now)
 {
+	u64 defer = msg->due;
+
 	msg->seq = ++e->seq;
 	msg->t_submit = now;
+	if (!msg->deadline && e->cfg.ttl)
+		msg->deadline = now + e->cfg.ttl;
 	msg->blk->busy++;
 	e->c.accepted++;
 	e->c.bytes += msg->len;
 	p->accepted++;
 	p->unsettled++;
-	weir_lane_append(&e->lane, msg);
+	if (defer)
+		weir_lane_delay(&e->lane, msg, now + defer);
+	else
+		weir_lane_append(&e->lane, msg);
+	p->queued++;
+}
+
+/* Gives up the message that is the least loss. Return: whether there was one. */
+static bool drop_oldest(struct weir_engine *e)
+{
+	struct weir_msg *msg = weir_lane_spare(&e->lane);
+
+	if (!msg)
+		return false;
+	weir_lane_remove(&e->lane, msg);
+	weir_ledger_dequeued(e, msg);
+	e->c.dropped_old++;
+	weir_ledger_drop(e, msg);
+	return true;
+}
+
+/**
+ * weir_engine_accept_lost - a staged message is accepted, and given up at once
+ * @e: engine, locked
+ * @p: sender
+ * @msg: STAGED
+ */
+void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
+			     struct weir_msg *msg)
+{
+	msg->seq = ++e->seq;
+	msg->blk->busy++;
+	e->c.accepted++;
+	e->c.bytes += msg->len;
+	p->accepted++;
+	p->unsettled++;
+	e->c.dropped_new++;
+	weir_ledger_drop(e, msg);
+}
+
+static int no_room(struct weir_engine *e, struct weir_peer *p, bool share)
+{
+	p->over = share;
+	if (e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
+		return -EAGAIN;
+	e->c.refused_share += share && e->cfg.overflow == WEIR_OVERFLOW_ERROR;
+	switch (e->cfg.overflow) {
+	case WEIR_OVERFLOW_DROP_NEW:
+		return 1;
+	case WEIR_OVERFLOW_DROP_OLD:
+		/* Beyond its own share it shall not cost another sender's. */
+		return share || !drop_oldest(e);
+	default:
+		return -ENOBUFS;
+	}
 }
 
 /**
  * weir_engine_admit - may a message enter the channel now?
  * @e: engine, locked
+ * @p: its sender
  * @force: what a dead client had published is taken whatever the depth
  *
- * Return: 0; -EAGAIN it must wait (overflow block); -ENOBUFS, -ESHUTDOWN it is
- * refused.
+ * Return: 0; 1 it is accepted and dropped: weir_engine_accept_lost(); -EAGAIN it must
+ * wait (overflow block), for its sender's share if @over of that is set;
+ * -ENOBUFS, -ESHUTDOWN it is refused.
  */
-int weir_engine_admit(struct weir_engine *e, bool force)
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force)
 {
+	bool share = over_share(e, p);
+
+	p->over = false;
 	if (force)
 		return e->closed ? -ESHUTDOWN : 0;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)
 		return -ESHUTDOWN;
-	if (weir_engine_room(e))
+	if (!share && weir_engine_room(e))
 		return 0;
 	e->was_full = true;
 	e->wake->events = true;
-	return e->cfg.overflow == WEIR_OVERFLOW_BLOCK ? -EAGAIN : -ENOBUFS;
+	return no_room(e, p, share);
 }
 
 /**
@@ -195,17 +301,32 @@ void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res)
 		e->c.refused_invalid++;
 }
 
+static int admit(struct weir_engine *e, struct weir_peer *p,
+		 struct weir_stage *st, bool force)
+{
+	int res = weir_engine_admit(e, p, force);
+
+	if (res == 1) {
+		weir_engine_accept_lost(e, p, st->copy ?
+					weir_bounce_take(e, st) : st->msg);
+	} else if (!res && p->hold && !force &&
+		   e->cfg.overflow == WEIR_OVERFLOW_BLOCK) {
+		res = -EAGAIN;
+	}
+	return res;
+}
+
 static int apply_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st, bool force, u64 now)
 {
-	int res = st->res ?: weir_engine_admit(e, force);
+	int res = st->res ?: admit(e, p, st, force);
 
-	if (!res && p->hold && !force && e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
-		res = -EAGAIN;
-	if (!res) {
-		weir_engine_accept(e, p, st->msg, now);
+	if (!res)
+		weir_engine_accept(e, p, st->copy ? weir_bounce_take(e, st) :
+				   st->msg, now);
+	if (res >= 0)
 		return 0;
-	}
+	weir_bounce_undo(e, st);
 	if (st->msg)
 		/* Pairs with the acquire load in stage_send(). */
 		smp_store_release(&st->msg->state, WEIR_MSG_USER);
@@ -214,6 +335,33 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 	else
 		weir_engine_refused(e, p, res);
 	return res;
+}
+
+/*
+ * How many messages of a sender may enter the channel without more ado. What
+ * goes beyond it is looked at one by one.
+ */
+static u64 free_room(const struct weir_engine *e, const struct weir_peer *p,
+		     bool force)
+{
+	u32 share = weir_engine_share(e);
+
+	if (e->closed)
+		return 0;
+	if (force)
+		return U64_MAX;
+	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING ||
+	    (p->hold && e->cfg.overflow == WEIR_OVERFLOW_BLOCK))
+		return 0;
+	return min_t(u64, weir_engine_room(e),
+		     share > p->queued ? share - p->queued : 0);
+}
+
+/* A good message that nobody wants to be told about. */
+static bool plain(const struct weir_stage *st)
+{
+	return st->msg && !st->copy && !st->res &&
+	       !(st->sqe.flags & WEIR_SQE_RESULT);
 }
 
 /* Applies one entry. Return: false if it has to stay in the ring. */
@@ -245,21 +393,25 @@ static bool apply(struct weir_engine *e, struct weir_peer *p,
 }
 
 /* Gives back the buffers of entries that stay in the ring. */
-static void unstage(struct weir_stage *st, u32 from, u32 to)
+static void unstage(struct weir_engine *e, struct weir_stage *st, u32 from,
+		    u32 to)
 {
-	for (; from < to; from++)
+	for (; from < to; from++) {
+		weir_bounce_undo(e, &st[from]);
 		if (st[from].msg)
 			/* Pairs with the acquire load in stage_send(). */
 			smp_store_release(&st[from].msg->state, WEIR_MSG_USER);
+	}
 }
 
 /*
- * Applies @nr staged entries. Return: slots consumed; *stop is set if an entry
+ * Applies @nr of the staged entries. Return: slots consumed; *stop is set if an entry
  * has to stay.
  */
 static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
-		     bool force, u64 now, bool *stop)
+		     u32 staged, bool force, u64 now, bool *stop)
 {
+	u64 fast = free_room(e, p, force);
 	u32 room = 0, posted = 0, slots = 0, i;
 	struct weir_cqe cqe;
 
@@ -269,6 +421,12 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		/* What may answer is taken only while there is room for it. */
 		if (posted == room && !force)
 			break;
+		if (fast && plain(&p->stage[i])) {
+			weir_engine_accept(e, p, p->stage[i].msg, now);
+			fast--;
+			slots++;
+			continue;
+		}
 		if (!apply(e, p, &p->stage[i], force, now, &cqe)) {
 			p->blocked = true;
 			break;
@@ -278,8 +436,8 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
 			       sizeof(cqe));
 	}
-	*stop = i < nr || !nr;
-	unstage(p->stage, i, nr);
+	*stop = i < nr || !nr || p->short_of;
+	unstage(e, p->stage, i, staged);
 	weir_engine_measure(e, p, now);
 	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE,
 		       (i < nr && posted == room) || !list_empty(&p->returns));
@@ -327,10 +485,12 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake)
 {
 	int pending = weir_ring_pending(&p->rings);
-	u32 todo, done = 0, nr, slots;
+	bool copies = !READ_ONCE(e->cfg.zerocopy) && !force;
+	u32 todo, done = 0, staged, nr, slots;
 	bool stop = false;
 
 	p->blocked = false;
+	p->short_of = 0;
 	if (pending < 0) {
 		weir_engine_lock(e, wake);
 		e->c.ring_errors++;
@@ -339,14 +499,20 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 	}
 	todo = min_t(u32, pending, max);
 	do {
-		nr = stage_all(e, p, todo - done, pending - done);
+		staged = stage_all(e, p, todo - done, pending - done);
+		nr = copies ? weir_bounce_stage(e, p, staged, wake) : staged;
 		weir_engine_lock(e, wake);
-		slots = apply_all(e, p, nr, force, now, &stop);
+		slots = apply_all(e, p, nr, staged, force, now, &stop);
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
 			list_add_tail(&p->dirty_link, &e->dirty);
-		if (weir_peer_works(p) && weir_engine_unread(e, p) < want)
-			p->want = true;
+		if (weir_peer_works(p)) {
+			if (weir_engine_unread(e, p) < want)
+				p->want = want;
+			weir_policy_touch(e, p);
+		}
 		weir_engine_finish(e, now);
+		if (!force && weir_promise_fits(p) && weir_promise_kept(e))
+			weir_promise_give(e, p);
 		weir_engine_unlock(e);
 		if (slots)
 			weir_ring_consume(&p->rings, slots);

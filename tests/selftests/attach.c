@@ -152,7 +152,7 @@ TEST_F(attach, zero_asks_for_the_defaults)
 TEST_F(attach, answer_describes_the_pool)
 {
 	static const uint32_t sizes[WEIR_NR_CLASSES] = {
-		256, 1024, 8192, 65536, 1048576,
+		256, 1024, 8192, 65536, 1 << 20, 4 << 20, 16 << 20,
 	};
 	struct raw r;
 	size_t i;

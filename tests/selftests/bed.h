@@ -22,6 +22,7 @@
 
 #include "nlraw.h"
 #include "raw.h"
+#include "via.h"
 
 /* ---- channels ---- */
 

@@ -309,7 +309,7 @@ static int grow_to_the_end(struct raw *r)
 	int ret;
 
 	do {
-		ret = raw_grant(r, r->at.nr_class - 1, 0, NULL);
+		ret = raw_grant(r, raw_class(r, 1 << 20), 0, NULL);
 	} while (ret == 1);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "raw.h"
+#include "via.h"
 
 /**
  * raw_device - open a channel's device file
@@ -154,6 +155,17 @@ int raw_detach(struct raw *r)
 	return raw_ioctl(r->fd, WEIR_IOC_DETACH, NULL);
 }
 
+/* Is there something in it that only the ioctl takes, or refuses? */
+static bool for_ioctl(const struct raw *r, uint32_t flags, uint32_t min)
+{
+	if (flags & ~(WEIR_ENTER_WAIT | WEIR_ENTER_SQ_WAIT))
+		return true;
+	return flags & WEIR_ENTER_WAIT ? !min || min > r->at.cq_entries : min;
+}
+
+/**
+ * raw_enter - submit and wait, by the ioctl or as WEIR_VIA says
+ */
 int raw_enter(struct raw *r, uint32_t flags, uint32_t submit, uint32_t min,
 	      uint64_t timeout_ns)
 {
@@ -165,6 +177,8 @@ int raw_enter(struct raw *r, uint32_t flags, uint32_t submit, uint32_t min,
 		.timeout_ns = timeout_ns,
 	};
 
+	if (via_uring() && !for_ioctl(r, flags, min))
+		return via_enter(r, flags, submit, min, timeout_ns);
 	return raw_ioctl(r->fd, WEIR_IOC_ENTER, &e);
 }
 

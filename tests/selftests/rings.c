@@ -21,7 +21,7 @@ TEST_F(rings, one_message_goes_round)
 	ASSERT_EQ(0, raw_put(&s, "hello", 5, &sqe));
 	sqe->key = 11;
 	sqe->corr = 12;
-	sqe->deadline_ns = 13;
+	sqe->deadline_ns = ~0ULL;
 	sqe->user_data = 14;
 	sqe->cost = 15;
 	sqe->mtype = 16;
@@ -36,7 +36,7 @@ TEST_F(rings, one_message_goes_round)
 	EXPECT_EQ(0, memcmp(w.ro + cqe.addr, "hello", 5));
 	EXPECT_EQ(11, cqe.key);
 	EXPECT_EQ(12, cqe.corr);
-	EXPECT_EQ(13, cqe.deadline_ns);
+	EXPECT_EQ(~0ULL, cqe.deadline_ns);
 	EXPECT_EQ(16, cqe.mtype);
 	EXPECT_EQ(17, cqe.encoding);
 	EXPECT_EQ(1, cqe.attempts);

@@ -552,8 +552,8 @@ TEST(kernel_reader_holds_one_and_acks_it)
 	CHECK_EQ(r->p.tags.used, 1);
 	CHECK_LT(0, r->nr_woken);
 	world_lock(&f.w);
-	CHECK(weir_engine_held(&r->p, world_msg(&f.w, 1)->token));
-	weir_engine_ack(&f.w.e, world_msg(&f.w, 1), f.w.now);
+	CHECK(r->tags[0].msg == world_msg(&f.w, 1));
+	weir_engine_ack(&f.w.e, &r->p, &r->tags[0], f.w.now);
 	world_unlock(&f.w);
 	CHECK_EQ(f.w.e.c.acked, 1);
 	CHECK_EQ(r->p.tags.used, 1);
@@ -573,8 +573,8 @@ TEST(kernel_reader_gives_back_counted_or_not)
 	send_one(f.p);
 	m = world_msg(&f.w, 1);
 	world_lock(&f.w);
-	r->p.stopped = true;
-	weir_engine_give_back(&f.w.e, m, false, f.w.now);
+	weir_engine_stop(&f.w.e, &r->p, true);
+	weir_engine_give_back(&f.w.e, &r->p, &r->tags[0], false, f.w.now);
 	world_unlock(&f.w);
 	CHECK_EQ(m->state, WEIR_MSG_READY);
 	CHECK_EQ(m->attempts, 0);
@@ -583,8 +583,8 @@ TEST(kernel_reader_gives_back_counted_or_not)
 	client_stop(r, false);
 	CHECK(m->holder == &r->p);
 	world_lock(&f.w);
-	r->p.stopped = true;
-	weir_engine_give_back(&f.w.e, m, true, f.w.now);
+	weir_engine_stop(&f.w.e, &r->p, true);
+	weir_engine_give_back(&f.w.e, &r->p, &r->tags[0], true, f.w.now);
 	world_unlock(&f.w);
 	CHECK_EQ(m->attempts, 1);
 	CHECK_EQ(f.w.e.c.crashed_seen, 1);

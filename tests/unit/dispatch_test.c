@@ -107,6 +107,42 @@ TEST(busy_worker_that_waits_for_more_gets_it)
 	world_exit(&f.w);
 }
 
+TEST(busy_worker_gets_more_until_it_has_as_many_as_it_waits_for)
+{
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 64, 0, 64);
+	v = worker(&f.w);
+	CHECK_EQ(enter_want_n(v, 3), 0);
+	for (i = 1; i <= 3; i++) {
+		send_one(f.p);
+		CHECK_EQ(unread(v), i);
+	}
+	send_one(f.p);
+	CHECK_EQ(unread(v), 3);
+	world_exit(&f.w);
+}
+
+TEST(low_water_mark_is_a_wish_for_as_many)
+{
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 64, 0, 64);
+	v = worker(&f.w);
+	v->ring.ucq_low = 3;
+	for (i = 1; i <= 3; i++) {
+		send_one(f.p);
+		CHECK_EQ(unread(v), i);
+	}
+	send_one(f.p);
+	CHECK_EQ(unread(v), 3);
+	world_exit(&f.w);
+}
+
 TEST(no_batch_is_larger_than_batch)
 {
 	struct client *v;

@@ -4,13 +4,19 @@
 
 TEST(classes_are_those_of_the_design)
 {
-	static const u32 size[] = { 256, 1024, 8192, 65536, 1 << 20 };
+	static const u32 size[] = {
+		256, 1024, 8192, 65536, 1 << 20, 4 << 20, 16 << 20,
+	};
+	static const u32 block[] = {
+		65536, 65536, 65536, 65536, 1 << 20, 16 << 20, 16 << 20,
+	};
 	u32 i;
 
 	CHECK_EQ(ARRAY_SIZE(size), WEIR_NR_CLASSES);
 	for (i = 0; i < WEIR_NR_CLASSES; i++) {
 		CHECK_EQ(weir_class_size(i), size[i]);
-		CHECK_EQ(weir_block_size(i), i < 4 ? 65536 : 1 << 20);
+		CHECK_EQ(weir_block_size(i), block[i]);
+		CHECK_EQ(weir_zone_bytes(weir_zone_of_class(i)), block[i]);
 		CHECK_EQ(weir_block_bufs(i) * size[i], weir_block_size(i));
 		CHECK_EQ(size[i] % WEIR_BUF_UNIT, 0);
 	}
@@ -21,12 +27,13 @@ TEST(smallest_class_that_fits_is_taken)
 	u32 i, len;
 
 	CHECK_EQ(weir_class_for(1), 0);
+	CHECK_EQ(weir_class_for(WEIR_MESSAGE_MAX), WEIR_NR_CLASSES - 1);
 	for (i = 0; i < WEIR_NR_CLASSES; i++) {
 		CHECK_EQ(weir_class_for(weir_class_size(i)), i);
 		if (i + 1 < WEIR_NR_CLASSES)
 			CHECK_EQ(weir_class_for(weir_class_size(i) + 1), i + 1);
 	}
-	for (len = 1; len <= 1 << 20; len += 997)
+	for (len = 1; len <= WEIR_MESSAGE_MAX; len += 997)
 		CHECK_LE(len, weir_class_size(weir_class_for(len)));
 }
 
@@ -63,7 +70,7 @@ static struct weir_block *put(u32 zone, u32 slot)
 
 TEST(map_finds_a_block_by_any_of_its_bytes)
 {
-	static const u32 slots[] = { 0, 1, 511, 512, 5000, 16383 };
+	static const u32 slots[] = { 0, 1, 511, 512, 1000, 1023 };
 	u32 zone, i, k;
 
 	for (zone = 0; zone < WEIR_ZONES; zone++)

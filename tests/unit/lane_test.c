@@ -137,8 +137,8 @@ TEST(any_message_can_be_taken_out_of_the_middle)
 	for (i = 0; i < NR; i++)	/* 13 has no factor in common with NR */
 		weir_lane_remove(l, &f.msg[i * 13 % NR]);
 	CHECK_EQ(weir_lane_ready(l) + l->nr_delayed, 0);
-	CHECK_EQ(l->nr_fifo + l->nr_redo + l->nr_suspect, 0);
-	CHECK(list_empty(&l->fifo));
+	CHECK_EQ(l->nr_waiting + l->nr_suspect, 0);
+	CHECK_EQ(l->busy, 0);
 	CHECK(!weir_lane_first(l) && !weir_lane_suspect(l));
 	for (i = 0; i < NR; i++)
 		CHECK(!(f.msg[i].flags & WEIR_MSG_FIFO));

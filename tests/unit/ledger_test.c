@@ -381,11 +381,8 @@ static u64 kernel_send(struct client *k, u32 len)
 	m = weir_engine_pop_idle(e, 0);
 	CHECK(m);
 	CHECK_EQ(m->state, WEIR_MSG_STAGED);
-	m->len = len;
-	m->flags = 0;
-	m->attempts = 0;
-	m->deliveries = 0;
-	CHECK_EQ(weir_engine_admit(e, false), 0);
+	weir_msg_reset(m, len, 0);
+	CHECK_EQ(weir_engine_admit(e, &k->p, false), 0);
 	m->blk->busy--;	/* counted by pop and accept */
 	weir_engine_accept(e, &k->p, m, k->w->now);
 	world_unlock(k->w);
@@ -464,30 +461,32 @@ TEST(admission_says_why_not)
 {
 	struct weir_config cfg = world_config;
 	struct weir_engine *e;
+	struct weir_peer *p;
 	struct fixture f;
 
 	cfg.messages = 1;
 	setup(&f, &cfg);
 	e = &f.w.e;
+	p = &f.p->p;
 	client_stop(f.v, true);
 	world_lock(&f.w);
-	CHECK_EQ(weir_engine_admit(e, false), 0);
-	CHECK(weir_engine_open(e));
+	CHECK_EQ(weir_engine_admit(e, p, false), 0);
+	CHECK(weir_engine_open(e, p));
 	world_unlock(&f.w);
 	send_one(f.p);
 	world_lock(&f.w);
-	CHECK_EQ(weir_engine_admit(e, false), -EAGAIN);
-	CHECK(!weir_engine_open(e));
-	CHECK_EQ(weir_engine_admit(e, true), 0);
+	CHECK_EQ(weir_engine_admit(e, p, false), -EAGAIN);
+	CHECK(!weir_engine_open(e, p) && !weir_engine_open(e, NULL));
+	CHECK_EQ(weir_engine_admit(e, p, true), 0);
 	e->cfg.overflow = WEIR_OVERFLOW_ERROR;
-	CHECK_EQ(weir_engine_admit(e, false), -ENOBUFS);
-	CHECK(weir_engine_open(e));
+	CHECK_EQ(weir_engine_admit(e, p, false), -ENOBUFS);
+	CHECK(weir_engine_open(e, p));
 	e->cfg.state = WEIR_CHANNEL_STATE_DRAINING;
-	CHECK_EQ(weir_engine_admit(e, false), -ESHUTDOWN);
-	CHECK(weir_engine_open(e));
-	CHECK_EQ(weir_engine_admit(e, true), 0);
+	CHECK_EQ(weir_engine_admit(e, p, false), -ESHUTDOWN);
+	CHECK(weir_engine_open(e, p));
+	CHECK_EQ(weir_engine_admit(e, p, true), 0);
 	e->closed = true;
-	CHECK_EQ(weir_engine_admit(e, true), -ESHUTDOWN);
+	CHECK_EQ(weir_engine_admit(e, p, true), -ESHUTDOWN);
 	world_unlock(&f.w);
 	world_exit(&f.w);
 }

@@ -46,6 +46,20 @@ static void ack_some(struct fixture *f, u32 who, u32 n)
 		answer(f->v[who], WEIR_OP_ACK, msg_get(f->v[who]).token);
 }
 
+/* As who changes what a worker's place depends on. */
+static void touch(struct fixture *f, u32 who)
+{
+	world_lock(&f->w);
+	weir_policy_touch(&f->w.e, &f->v[who]->p);
+	weir_engine_unlock(&f->w.e);
+}
+
+static void set_load(struct fixture *f, u32 who, u32 load)
+{
+	f->v[who]->p.load = load;
+	touch(f, who);
+}
+
 TEST(round_robin_takes_turns)
 {
 	struct fixture f;
@@ -54,9 +68,13 @@ TEST(round_robin_takes_turns)
 	setup(&f, WEIR_POLICY_ROUND_ROBIN);
 	for (i = 0; i < 3 * NR; i++)
 		CHECK_EQ(next(&f), i % NR);
-	ack_some(&f, 1, 3);	/* how much they hold does not count */
+	ack_some(&f, 1, 2);	/* how much they hold does not count */
 	for (i = 0; i < NR; i++)
 		CHECK_EQ(next(&f), i);
+	/* One that holds nothing goes before those that hold some. */
+	ack_some(&f, 2, 4);
+	CHECK_EQ(next(&f), 2);
+	CHECK_EQ(next(&f), 0);
 	world_exit(&f.w);
 }
 
@@ -68,6 +86,7 @@ TEST(round_robin_passes_over_those_without_room)
 	CHECK_EQ(next(&f), 0);
 	client_stop(f.v[1], true);
 	f.v[2]->p.limit = 0;
+	touch(&f, 2);
 	CHECK_EQ(next(&f), 3);
 	CHECK_EQ(next(&f), 0);
 	CHECK_EQ(next(&f), 3);
@@ -123,8 +142,8 @@ TEST(least_loaded_prefers_the_lower_load)
 
 	setup(&f, WEIR_POLICY_LEAST_LOADED);
 	for (i = 0; i < NR; i++)
-		f.v[i]->p.load = 900;
-	f.v[2]->p.load = 100;
+		set_load(&f, i, 900);
+	set_load(&f, 2, 100);
 	/* 0.7 * 800 is worth more than 0.3 * a whole queue. */
 	for (i = 0; i < 10; i++)
 		CHECK_EQ(next(&f), 2);
@@ -142,7 +161,7 @@ TEST(least_loaded_weighs_load_and_queue)
 	client_stop(f.v[2], true);
 	client_stop(f.v[3], true);
 	/* 0.7 * 150 = 105 < 0.3 * 400 = 120, but > 0.3 * 300 = 90 */
-	f.v[1]->p.load = 150;
+	set_load(&f, 1, 150);
 	for (i = 0; i < 4; i++)
 		CHECK_EQ(next(&f), 0);
 	CHECK_EQ(next(&f), 1);
@@ -166,13 +185,13 @@ TEST(all_weights_0_is_round_robin)
 	cfg.weight_load = 0;
 	cfg.weight_queue = 0;
 	world_configure(&f.w, &cfg);
-	f.v[0]->p.load = 1000;
+	set_load(&f, 0, 1000);
 	for (i = 0; i < 3 * NR; i++)
 		CHECK_EQ(next(&f), i % NR);
 	world_exit(&f.w);
 }
 
-TEST(largest_values_do_not_overflow_the_score)
+TEST(no_load_is_beyond_the_last_score)
 {
 	struct weir_config cfg;
 	struct fixture f;
@@ -184,9 +203,12 @@ TEST(largest_values_do_not_overflow_the_score)
 	cfg.weight_queue = 1000;
 	world_configure(&f.w, &cfg);
 	for (i = 0; i < NR; i++)
-		f.v[i]->p.load = 64000;	/* 64 processors */
-	f.v[3]->p.load = 63000;
+		set_load(&f, i, 64000);	/* 64 processors */
+	set_load(&f, 1, U32_MAX);
+	set_load(&f, 3, 900);
 	CHECK_EQ(next(&f), 3);
+	for (i = 0; i < 4 * 10 - 1; i++)
+		CHECK_LT(next(&f), NR);
 	world_exit(&f.w);
 }
 
@@ -247,7 +269,7 @@ TEST(nobody_without_room_is_ever_chosen)
 		setup(&f, policy);
 		for (i = 0; i < rounds; i++) {
 			c = f.v[rnd(NR)];
-			c->p.load = rnd(1001);
+			set_load(&f, rnd(NR), rnd(1001));
 			if (!rnd(10))
 				client_stop(c, rnd(2));
 			cfg = f.w.e.cfg;

@@ -22,6 +22,7 @@
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
+#include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -56,7 +57,15 @@
 #define min3(x, y, z) ({						\
 	__auto_type _min3_xy = min(x, y);				\
 	min(_min3_xy, z); })
+#undef clamp
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define clamp_t(type, v, lo, hi)	min_t(type, max_t(type, v, lo), hi)
+
+/* The tools have it for a long alone, which is as wide here. */
+static inline unsigned int __ffs64(u64 word)
+{
+	return __builtin_ctzll(word);
+}
 
 static inline u64 div_u64(u64 n, u32 by)
 {

@@ -60,7 +60,7 @@ TEST(message_arrives_as_it_was_sent)
 	s->addr += 56;
 	s->key = 1;
 	s->corr = 2;
-	s->deadline_ns = 3;
+	s->deadline_ns = f.w.now + 3;
 	s->user_data = 4;
 	s->cost = 5;
 	s->mtype = 6;
@@ -73,7 +73,7 @@ TEST(message_arrives_as_it_was_sent)
 	CHECK_EQ(cqe.len, 200);
 	CHECK_EQ(cqe.key, 1);
 	CHECK_EQ(cqe.corr, 2);
-	CHECK_EQ(cqe.deadline_ns, 3);
+	CHECK_EQ(cqe.deadline_ns, f.w.now + 3);
 	CHECK_EQ(cqe.mtype, 6);
 	CHECK_EQ(cqe.encoding, 7);
 	CHECK_EQ(cqe.src, f.p->p.id);

@@ -91,6 +91,19 @@ static void wake(struct weir_wake *wake)
 	}
 }
 
+/* Looks at the rings of those that were told not to enter, then wakes. */
+static void news_end(struct weir_wake *news)
+{
+	u32 looks = 8;
+
+	while (news->sweep && looks && weir_promise_sweep(&w.e, now(), news)) {
+		news->sweep = true;
+		if (!--looks)
+			weir_promise_later(&w.e, now(), news);
+	}
+	wake(news);
+}
+
 static void k_enter(struct part *part, u32 want)
 {
 	struct weir_wake news = { 0 };
@@ -101,7 +114,7 @@ static void k_enter(struct part *part, u32 want)
 		CHECK_LE(0, weir_engine_submit(&w.e, p, U32_MAX, want, false,
 					       now(), &news));
 	spin_unlock_bh(&p->sq_lock);
-	wake(&news);
+	news_end(&news);
 }
 
 static void k_lock(struct weir_wake *news)
@@ -115,7 +128,7 @@ static void k_unlock(struct weir_wake *news)
 	weir_engine_finish(&w.e, now());
 	CHECK(weir_engine_balanced(&w.e));
 	weir_engine_unlock(&w.e);
-	wake(news);
+	news_end(news);
 }
 
 static void k_end(struct part *part)
@@ -123,7 +136,7 @@ static void k_end(struct part *part)
 	struct weir_wake news = { 0 };
 
 	weir_engine_end(&w.e, &part->c->p, WEIR_END_DEATH, now(), &news);
-	wake(&news);
+	news_end(&news);
 }
 
 /* Sleeps until done() or, which is a lost wake-up, for too long. */

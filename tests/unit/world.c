@@ -19,6 +19,45 @@ void __wrap_weir_dispatch(struct weir_engine *e, u64 now)
 		world_after_dispatch(e);
 }
 
+void (*world_before_submit)(struct weir_peer *p, u32 want, bool force);
+void (*world_after_submit)(struct weir_peer *p, int n);
+
+int __real_weir_engine_submit(struct weir_engine *e, struct weir_peer *p,
+			      u32 max, u32 want, bool force, u64 now,
+			      struct weir_wake *wake);
+int __wrap_weir_engine_submit(struct weir_engine *e, struct weir_peer *p,
+			      u32 max, u32 want, bool force, u64 now,
+			      struct weir_wake *wake);
+
+int __wrap_weir_engine_submit(struct weir_engine *e, struct weir_peer *p,
+			      u32 max, u32 want, bool force, u64 now,
+			      struct weir_wake *wake)
+{
+	int n;
+
+	lockdep_assert_held(&p->sq_lock);
+	if (world_before_submit)
+		world_before_submit(p, want, force);
+	n = __real_weir_engine_submit(e, p, max, want, force, now, wake);
+	if (world_after_submit)
+		world_after_submit(p, n);
+	return n;
+}
+
+void (*world_parked)(const struct weir_msg *msg);
+
+struct weir_msg *__real_weir_key_parked(struct weir_keys *k);
+struct weir_msg *__wrap_weir_key_parked(struct weir_keys *k);
+
+struct weir_msg *__wrap_weir_key_parked(struct weir_keys *k)
+{
+	struct weir_msg *msg = __real_weir_key_parked(k);
+
+	if (world_parked && msg)
+		world_parked(msg);
+	return msg;
+}
+
 const struct weir_config world_config = {
 	.memory_max = 64 << 20,
 	.messages = 65536,
@@ -26,6 +65,12 @@ const struct weir_config world_config = {
 	.overflow = WEIR_OVERFLOW_BLOCK,
 	.inflight = 64,
 	.batch = 64,
+	.batch_min = 1,
+	.batch_max = 256,
+	.priorities = 1,
+	.priority_burst = 64,
+	.sender_max = 100,
+	.zerocopy = 1,
 	.policy = WEIR_POLICY_LEAST_LOADED,
 	.weight_load = 700,
 	.weight_queue = 300,
@@ -51,6 +96,7 @@ void world_init(struct world *w, const struct weir_config *cfg)
 {
 	memset(w, 0, sizeof(*w));
 	w->now = 1000000000;
+	w->e.lane.keys.seed = 0x1234567;
 	weir_engine_init(&w->e, cfg ? cfg : &world_config, &w->map);
 }
 
@@ -111,8 +157,24 @@ void world_lock(struct world *w)
 	weir_engine_lock(&w->e, &w->wake);
 }
 
+#define SWEEPS	32	/* looks in one go, as few as will show the rest */
+
+/* Looks at the rings of senders that were promised it. */
+static void sweep(struct world *w)
+{
+	u32 looks = SWEEPS;
+
+	while (weir_promise_sweep(&w->e, w->now, &w->wake))
+		if (!--looks) {
+			weir_promise_later(&w->e, w->now, &w->wake);
+			break;
+		}
+}
+
 static void after(struct world *w)
 {
+	if (w->wake.sweep)
+		sweep(w);
 	world_wake(w, &w->wake);
 	world_check(w);
 }
@@ -140,6 +202,14 @@ void world_state(struct world *w, u32 state)
 	world_configure(w, &cfg);
 }
 
+void world_tick_once(struct world *w)
+{
+	world_lock(w);
+	weir_engine_tick(&w->e, w->now);
+	weir_engine_unlock(&w->e);
+	after(w);
+}
+
 /* Time goes on, and the timer runs if it was armed for it. */
 void world_tick(struct world *w, u64 ns)
 {
@@ -148,10 +218,7 @@ void world_tick(struct world *w, u64 ns)
 	w->now += ns;
 	for (n = 0; w->e.alarm <= w->now; n++) {
 		CHECK_LT(n, 1000);	/* the timer would never rest */
-		world_lock(w);
-		weir_engine_tick(&w->e, w->now);
-		weir_engine_unlock(&w->e);
-		after(w);
+		world_tick_once(w);
 	}
 }
 
@@ -197,23 +264,232 @@ static u32 tree_length(const struct rb_root_cached *tree, u8 state)
 	return len;
 }
 
-static void check_lane(const struct weir_lane *l)
+static u32 list_length(const struct list_head *head)
 {
+	const struct list_head *p;
+	u32 n = 0;
+
+	list_for_each(p, head)
+		n++;
+	return n;
+}
+
+/* Those of one priority that may go; adds up what they amount to. */
+static void check_queue(const struct weir_lane *l, u32 prio, u64 sum[3])
+{
+	const struct weir_queue *q = &l->prio[prio];
 	const struct weir_msg *m;
+	struct rb_node *node;
 	u64 last = 0, n = 0;
 
-	list_for_each_entry(m, &l->fifo, link) {
+	list_for_each_entry(m, &q->fifo, link) {
 		CHECK_EQ(m->state, WEIR_MSG_READY);
-		CHECK_EQ(m->flags, WEIR_MSG_FIFO);
+		CHECK_EQ(m->flags & ~WEIR_MSG_LEADER, WEIR_MSG_FIFO);
+		CHECK_EQ(!!(m->flags & WEIR_MSG_LEADER), !!m->key);
 		CHECK_EQ(m->deliveries, 0);
+		CHECK_EQ(m->prio, prio);
 		CHECK_LT(last, m->seq);
 		last = m->seq;
+		sum[1] += m->len;
+		sum[2] += m->cost;
 		n++;
 	}
-	CHECK_EQ(n, l->nr_fifo);
-	CHECK_EQ(tree_length(&l->redo, WEIR_MSG_READY), l->nr_redo);
+	n += tree_length(&q->redo, WEIR_MSG_READY);
+	for (node = rb_first(&q->redo.rb_root); node; node = rb_next(node)) {
+		m = rb_entry(node, struct weir_msg, node);
+		CHECK_EQ(m->prio, prio);
+		CHECK_EQ(!!(m->flags & WEIR_MSG_LEADER), !!m->key);
+		CHECK(!(m->flags & (WEIR_MSG_PARKED | WEIR_MSG_SUSPECT)));
+		sum[1] += m->len;
+		sum[2] += m->cost;
+	}
+	sum[0] += n;
+	CHECK_EQ(!!(l->busy >> prio & 1), !!n);
+	if (!n)
+		CHECK_EQ(q->passed, 0);
+}
+
+static void check_lane(const struct weir_lane *l)
+{
+	u64 sum[3] = { 0 };
+	u32 i;
+
+	for (i = 0; i < WEIR_PRIORITIES_MAX; i++)
+		check_queue(l, i, sum);
+	CHECK_EQ(sum[0], l->nr_waiting);
+	CHECK_EQ(sum[1], l->bytes);
+	CHECK_EQ(sum[2], l->cost);
 	CHECK_EQ(tree_length(&l->suspect, WEIR_MSG_READY), l->nr_suspect);
 	CHECK_EQ(tree_length(&l->delayed, WEIR_MSG_DELAYED), l->nr_delayed);
+}
+
+/* Those that are watched for their deadline are those that wait, no others. */
+static void check_expiry(struct world *w)
+{
+	const struct rb_root_cached *tree = &w->e.lane.expiry;
+	struct rb_node *node, *first = rb_first(&tree->rb_root);
+	const struct weir_block *b;
+	const struct weir_msg *m;
+	u32 n = 0, watched = 0, i, k;
+	u64 last = 0;
+
+	CHECK(first == tree->rb_leftmost);
+	for (node = first; node; node = rb_next(node)) {
+		m = rb_entry(node, struct weir_msg, expiry);
+		CHECK(m->state == WEIR_MSG_READY ||
+		      m->state == WEIR_MSG_DELAYED);
+		CHECK(last <= m->deadline);
+		last = m->deadline;
+		watched++;
+	}
+	for (i = 0; i < w->nr_blocks; i++) {
+		b = w->blocks[i];
+		for (k = 0; k < b->nr; k++) {
+			m = &b->msgs[k];
+			n += m->deadline && (m->state == WEIR_MSG_READY ||
+					     m->state == WEIR_MSG_DELAYED);
+		}
+	}
+	CHECK_EQ(n, watched);
+}
+
+/* Each key in use has one leader, and all that are parked are behind one. */
+static void check_keys(const struct weir_keys *k)
+{
+	const struct weir_msg *leader, *other, *m;
+	u64 parked = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(k->bucket); i++)
+		hlist_for_each_entry(leader, &k->bucket[i], bucket) {
+			CHECK(leader->flags & WEIR_MSG_LEADER);
+			CHECK(leader->key);
+			CHECK(leader->state == WEIR_MSG_READY ||
+			      leader->state == WEIR_MSG_DELAYED ||
+			      leader->state == WEIR_MSG_INFLIGHT);
+			hlist_for_each_entry(other, &k->bucket[i], bucket)
+				CHECK(other == leader ||
+				      other->key != leader->key);
+			list_for_each_entry(m, &leader->chain, link) {
+				CHECK_EQ(m->state, WEIR_MSG_READY);
+				CHECK_EQ(m->flags, WEIR_MSG_PARKED);
+				CHECK_EQ(m->key, leader->key);
+				parked++;
+			}
+		}
+	CHECK_EQ(parked, k->nr_parked);
+}
+
+/* What policy.c says of a worker's place, worked out from the start. */
+static u32 choice_of(const struct weir_peer *p)
+{
+	if (p->stopped || p->alone || p->tags.used >= p->limit)
+		return WEIR_CHOICE_NONE;
+	if (p->tags.used && p->reserved)
+		return WEIR_CHOICE_NONE;
+	return !p->tags.used || p->want ? WEIR_CHOICE_NOW : WEIR_CHOICE_BATCH;
+}
+
+static u32 score_of(const struct weir_config *cfg, const struct weir_peer *p)
+{
+	u64 worst = 1000ULL * (cfg->weight_load + cfg->weight_queue);
+	u64 s = cfg->weight_load * min(p->load, 1000ULL) +
+		cfg->weight_queue * (p->tags.used * 1000 / p->limit);
+
+	if (cfg->policy == WEIR_POLICY_LEAST_LOADED)
+		s = worst ? s * (WEIR_SCORES - 1) / worst : 0;
+	else if (cfg->policy == WEIR_POLICY_LEAST_INFLIGHT)
+		s = p->tags.used;
+	else
+		s = 0;
+	return s < WEIR_SCORES ? s : WEIR_SCORES - 1;
+}
+
+/* A worker that is not about to be placed anew is where it belongs. */
+static void check_place(const struct weir_engine *e, const struct weir_peer *p)
+{
+	if (p->stale)
+		return;
+	if (p->choice == WEIR_CHOICE_NONE) {
+		/* Its ring was full when it was about to be chosen. */
+		CHECK(choice_of(p) == WEIR_CHOICE_NONE ||
+		      p->rings.kflags & WEIR_RING_CQ_MORE);
+		return;
+	}
+	CHECK_EQ(p->choice, choice_of(p));
+	CHECK_EQ(p->score, score_of(&e->cfg, p));
+}
+
+static void check_policy(const struct weir_engine *e)
+{
+	const struct weir_choice *c;
+	const struct weir_peer *p;
+	u32 i, s, nr, stale = 0, placed = 0;
+
+	for (i = 0; i < WEIR_NR_CHOICES; i++) {
+		c = &e->open[i];
+		for (s = nr = 0; s < WEIR_SCORES; s++) {
+			CHECK_EQ(c->used >> s & 1, !list_empty(&c->workers[s]));
+			list_for_each_entry(p, &c->workers[s], choice_link) {
+				CHECK(!p->gone && weir_peer_works(p));
+				CHECK_EQ(p->choice, i);
+				CHECK_EQ(p->score, s);
+				nr++;
+			}
+		}
+		CHECK_EQ(nr, c->nr);
+		placed += nr;
+	}
+	list_for_each_entry(p, &e->stale, stale_link) {
+		CHECK(p->stale && !p->gone);
+		stale++;
+	}
+	list_for_each_entry(p, &e->workers, work_link) {
+		check_place(e, p);
+		placed -= p->choice != WEIR_CHOICE_NONE;
+		stale -= p->stale;
+	}
+	CHECK_EQ(placed, 0);
+	CHECK_EQ(stale, 0);
+}
+
+/* A worker to which a message that came now would go. */
+static bool takes_at_once(const struct client *c)
+{
+	return weir_peer_works(&c->p) && !c->p.gone &&
+	       choice_of(&c->p) == WEIR_CHOICE_NOW &&
+	       !(c->p.rings.kflags & WEIR_RING_CQ_MORE);
+}
+
+/*
+ * Who need not call can be sure that somebody comes; and nobody who relies on
+ * it is left with a message that could go.
+ */
+static void check_promises(struct world *w)
+{
+	const struct weir_engine *e = &w->e;
+	u32 nr = list_length(&e->promised);
+	const struct client *c, *v;
+
+	CHECK_EQ(nr, e->nr_promised);
+	for (c = w->clients; c; c = c->next) {
+		nr -= c->p.promised;
+		if (!c->p.rings.shared || c->p.gone)
+			CHECK(!c->p.promised);
+		if (!c->p.rings.shared)
+			continue;
+		CHECK_EQ(c->ring.kflags, c->p.rings.kflags);
+		if (c->ring.kflags & WEIR_RING_NEED_ENTER || c->p.gone)
+			continue;
+		CHECK(c->p.promised);
+		CHECK_EQ(c->p.role, WEIR_ROLE_SEND);
+		CHECK(e->nr_busy && !e->closed);
+		CHECK_EQ(e->cfg.state, WEIR_CHANNEL_STATE_RUNNING);
+		CHECK_EQ(e->cfg.delivery, WEIR_DELIVERY_QUEUE);
+		for (v = w->clients; v; v = v->next)
+			CHECK(!takes_at_once(v));
+	}
+	CHECK_EQ(nr, 0);
 }
 
 static u32 check_tags(struct client *c)
@@ -226,6 +502,11 @@ static u32 check_tags(struct client *c)
 			continue;
 		used++;
 		CHECK_EQ(t->tag[i].msg->state, WEIR_MSG_INFLIGHT);
+		t->tag[i].msg->pad++;	/* for check_holders() */
+		if (weir_fanout(&c->w->e)) {
+			CHECK(!t->tag[i].msg->holder);
+			continue;
+		}
 		CHECK(t->tag[i].msg->holder == &c->p);
 		CHECK(weir_tag_find(&c->p.tags, t->tag[i].msg->token) ==
 		      &t->tag[i]);
@@ -260,29 +541,43 @@ static void check_blocks(struct world *w, u32 nr[])
 	}
 }
 
-static u64 count_unsettled(struct world *w, struct client *c)
+/* Each message is held as often as it says, check_tags() has counted. */
+static void check_holders(struct world *w)
 {
-	const struct weir_block *b;
-	u64 n = 0;
+	struct weir_msg *m;
 	u32 i, k;
+
+	for (i = 0; i < w->nr_blocks; i++)
+		for (k = 0; k < w->blocks[i]->nr; k++) {
+			m = &w->blocks[i]->msgs[k];
+			if (m->state != WEIR_MSG_INFLIGHT)
+				CHECK_EQ(m->pad, 0);
+			else
+				CHECK_EQ(m->pad, weir_fanout(&w->e) ?
+					 m->refs : 1);
+			m->pad = 0;
+		}
+}
+
+/* Of a sender's messages: those not settled, and those that wait. */
+static void check_sender(struct world *w, struct client *c)
+{
+	u64 unsettled = 0, queued = 0;
+	const struct weir_block *b;
+	u32 i, k, state;
 
 	for (i = 0; i < w->nr_blocks; i++) {
 		b = w->blocks[i];
-		for (k = 0; b->owner == &c->p && k < b->nr; k++)
-			n += b->msgs[k].state >= WEIR_MSG_READY &&
-			     b->msgs[k].state <= WEIR_MSG_INFLIGHT;
+		for (k = 0; b->owner == &c->p && k < b->nr; k++) {
+			state = b->msgs[k].state;
+			unsettled += state >= WEIR_MSG_READY &&
+				     state <= WEIR_MSG_INFLIGHT;
+			queued += state == WEIR_MSG_READY ||
+				  state == WEIR_MSG_DELAYED;
+		}
 	}
-	return n;
-}
-
-static u32 list_length(const struct list_head *head)
-{
-	const struct list_head *p;
-	u32 n = 0;
-
-	list_for_each(p, head)
-		n++;
-	return n;
+	CHECK_EQ(unsettled, c->p.unsettled);
+	CHECK_EQ(queued, c->p.queued);
 }
 
 void world_check(struct world *w)
@@ -296,6 +591,10 @@ void world_check(struct world *w)
 	CHECK(weir_engine_balanced(e));
 	check_lane(&e->lane);
 	check_blocks(w, nr);
+	check_expiry(w);
+	check_keys(&e->lane.keys);
+	check_policy(e);
+	check_promises(w);
 	for (c = w->clients; c; c = c->next) {
 		CHECK(!c->p.waking);
 		CHECK(list_empty(&c->p.dirty_link));
@@ -305,7 +604,7 @@ void world_check(struct world *w)
 			CHECK(list_empty(&c->p.blocks));
 			continue;
 		}
-		CHECK_EQ(count_unsettled(w, c), c->p.unsettled);
+		check_sender(w, c);
 		if (weir_peer_sends(&c->p) && !c->p.kernel)
 			senders++;
 		if (!weir_peer_works(&c->p))
@@ -317,9 +616,11 @@ void world_check(struct world *w)
 	}
 	CHECK_EQ(nr[WEIR_MSG_READY], weir_lane_ready(&e->lane));
 	CHECK_EQ(nr[WEIR_MSG_DELAYED], e->lane.nr_delayed);
-	CHECK_EQ(nr[WEIR_MSG_INFLIGHT], e->nr_inflight);
+	if (!weir_fanout(e))
+		CHECK_EQ(nr[WEIR_MSG_INFLIGHT], e->nr_inflight);
 	CHECK_EQ(nr[WEIR_MSG_DEAD], e->nr_dead);
 	CHECK_EQ(nr[WEIR_MSG_RETURN], returns);
+	check_holders(w);
 	CHECK_EQ(inflight, e->nr_inflight);
 	CHECK_EQ(list_length(&e->dead), e->nr_dead);
 	for (i = 0; i < WEIR_NR_CLASSES; i++)
@@ -331,7 +632,7 @@ void world_check(struct world *w)
 	CHECK_EQ(busy, e->nr_busy);
 	CHECK(list_empty(&e->dirty));
 	CHECK_EQ(e->held, !weir_engine_empty(e));
-	CHECK_EQ(e->alarm, weir_dispatch_alarm(e));
+	CHECK_EQ(e->alarm, min(weir_dispatch_alarm(e), e->sweep_at));
 }
 
 /* ---- clients ---- */
@@ -680,4 +981,10 @@ u32 returns_get(struct client *c)
 void cqe_none(struct client *c)
 {
 	CHECK_EQ(unread(c), 0);
+}
+
+/* Payloads are not looked at here; what was copied is noted. */
+void weir_port_copy(struct weir_msg *to, const struct weir_msg *from)
+{
+	CHECK_EQ(to->len, from->len);
 }

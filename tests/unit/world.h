@@ -62,6 +62,14 @@ extern const struct weir_config world_config;
 /* Called around each hand-out of messages, with the engine locked. */
 extern void (*world_before_dispatch)(struct weir_engine *e);
 extern void (*world_after_dispatch)(struct weir_engine *e);
+/*
+ * Called around each look at a submission ring, with its sq_lock held: an
+ * ENTER, the end of a client, or a sweep. @n: slots taken.
+ */
+extern void (*world_before_submit)(struct weir_peer *p, u32 want, bool force);
+extern void (*world_after_submit)(struct weir_peer *p, int n);
+/* Called with what the engine takes of those that wait behind a leader. */
+extern void (*world_parked)(const struct weir_msg *msg);
 
 void world_init(struct world *w, const struct weir_config *cfg);
 void world_exit(struct world *w);
@@ -75,6 +83,8 @@ void world_check(struct world *w);
 void world_configure(struct world *w, const struct weir_config *cfg);
 void world_state(struct world *w, u32 state);
 void world_tick(struct world *w, u64 ns);
+/* What the timer does once. */
+void world_tick_once(struct world *w);
 struct weir_msg *world_msg(struct world *w, u64 seq);
 /* Wakes who is to be woken; counts, and takes orphaned blocks to the pool. */
 void world_wake(struct world *w, struct weir_wake *wake);

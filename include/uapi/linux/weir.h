@@ -32,7 +32,7 @@
 #include <linux/types.h>
 
 #define WEIR_NAME_MAX		31	/* bytes of a channel's name, without NUL */
-#define WEIR_NR_CLASSES		5	/* buffer size classes of this version */
+#define WEIR_NR_CLASSES		7	/* buffer size classes of this version */
 #define WEIR_BUF_UNIT		256	/* bytes: unit of weir_cqe.buf[] */
 #define WEIR_VEC_MAX		14	/* tokens or buffers in one entry */
 #define WEIR_REASON_HEAD	52	/* reason bytes in a REJECT entry itself */
@@ -211,6 +211,12 @@ struct weir_cqe {
 #define WEIR_RING_NEED_ENTER	(1U << 0) /* nobody will look at the SQ: ENTER */
 #define WEIR_RING_CQ_MORE	(1U << 1) /* completions wait for room: read, ENTER */
 #define WEIR_RING_DEAD		(1U << 2) /* the client has ended: ESHUTDOWN */
+/*
+ * The pool is short of memory, and this client owns a block none of whose
+ * buffers is with the kernel. Please give back what is not needed (GIVEBACK).
+ * Only asked for, nothing is taken. Cleared by the next GIVEBACK or GRANT.
+ */
+#define WEIR_RING_RECALL	(1U << 3)
 
 /**
  * struct weir_ring - head of the rings' mapping; one writer per cache line
@@ -280,7 +286,7 @@ struct weir_ring {
  * @resv: must be 0.
  *
  * Errors: EACCES the file is not open for the role, EINVAL, E2BIG, EFAULT,
- * EMFILE, ENOMEM, ENOSPC the channel has 1024 clients, ESHUTDOWN it is being
+ * EMFILE, ENOMEM, ENOSPC the channel has clients-max clients, ESHUTDOWN it is being
  * deleted, EINTR.
  */
 struct weir_attach {
@@ -356,8 +362,10 @@ struct weir_enter {
  *
  * Returns 0 with at least one block, or with @count 0 if WAIT was given and an
  * unread completion came first (it may hold returned buffers). -ENOBUFS no
- * memory within the pool's maximum or the client's block_max, -ENOMEM the host
- * has none, -EINTR, -ETIME, -EPERM no sender, -ESHUTDOWN, -EBUSY as ENTER.
+ * memory within the pool's maximum, the client's block_max, or the channel's
+ * limits per client and per user; -ENOMEM the host, or the memory cgroup that
+ * the pool is charged to, has none; -EINTR, -ETIME, -EPERM no sender,
+ * -ESHUTDOWN, -EBUSY as ENTER.
  */
 struct weir_grant {
 	__u32	size;

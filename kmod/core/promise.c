@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Promises: a sender whose NEED_ENTER is clear need not call after it has
+ * published; somebody will look at its ring.
+ *
+ * A promise is given only while a worker holds messages and no worker could be
+ * given any: then one of them is bound to come back. (Not where messages are
+ * copied, since that may have to sleep for memory.) Whoever leaves the engine
+ * and finds that this is no longer so (a worker asks, attaches or dies, the
+ * channel's state changes, time passes) looks at the rings of all who were
+ * promised it: weir_engine_finish() notes it, weir_promise_sweep() does it.
+ *
+ * Only who does nothing but send is promised anything (weir_promise_fits()).
+ *
+ * Sender: store the tail (release), full fence, load kflags. Sweeper: set
+ * NEED_ENTER, full fence, load the tail. So either the sender sees the flag and
+ * calls, or the sweeper sees what it published. Giving a promise needs no such
+ * look: it says that somebody will come, not that all has been seen.
+ */
+#include "engine.h"
+
+#define SWEEP_MAX	64	/* slots of one sender taken at once */
+
+/**
+ * weir_promise_kept - is somebody bound to come who has use for messages?
+ * @e: engine, locked
+ */
+bool weir_promise_kept(struct weir_engine *e)
+{
+	return e->nr_busy && !e->closed && !weir_fanout(e) && e->cfg.zerocopy &&
+	       e->cfg.state == WEIR_CHANNEL_STATE_RUNNING &&
+	       !weir_policy_any_open(e);
+}
+
+static void list_promised(struct weir_engine *e, struct weir_peer *p)
+{
+	if (p->promised)
+		return;
+	p->promised = true;
+	list_add_tail(&p->promise_link, &e->promised);
+	e->nr_promised++;
+}
+
+/**
+ * weir_promise_give - tell a sender that it need not call
+ * @e: engine, locked; weir_promise_kept()
+ * @p: sender, not gone
+ */
+void weir_promise_give(struct weir_engine *e, struct weir_peer *p)
+{
+	e->c.promises += !p->promised;
+	list_promised(e, p);
+	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, false);
+}
+
+/**
+ * weir_promise_withdraw - the sender has to call again
+ * @e: engine, locked
+ * @p: sender; the caller looks at its ring afterwards, or it has ended
+ */
+void weir_promise_withdraw(struct weir_engine *e, struct weir_peer *p)
+{
+	if (!p->promised)
+		return;
+	p->promised = false;
+	list_del(&p->promise_link);
+	e->nr_promised--;
+	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, true);
+	/* Pairs with the sender's fence between its tail and its look. */
+	smp_mb();
+}
+
+/* The sender next in line, withdrawn; or NULL if no look is needed. */
+static struct weir_peer *next_promised(struct weir_engine *e,
+				       struct weir_wake *wake, u32 *nr)
+{
+	struct weir_peer *p = NULL;
+
+	weir_engine_lock(e, wake);
+	if (e->nr_promised && !weir_promise_kept(e)) {
+		p = list_first_entry(&e->promised, struct weir_peer,
+				     promise_link);
+		*nr = e->nr_promised;
+		weir_promise_withdraw(e, p);
+		e->c.sweeps++;
+	}
+	weir_engine_unlock(e);
+	return p;
+}
+
+/* What could not be taken for want of room, or of time, is still owed. */
+static void owe(struct weir_engine *e, struct weir_peer *p,
+		struct weir_wake *wake)
+{
+	weir_engine_lock(e, wake);
+	if (weir_promise_fits(p))
+		list_promised(e, p);
+	weir_engine_unlock(e);
+}
+
+static u32 sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
+		     struct weir_wake *wake)
+{
+	int n = 0;
+
+	spin_lock_bh(&p->sq_lock);
+	if (!p->gone) {
+		p->hold = false;
+		n = weir_engine_submit(e, p, SWEEP_MAX, 0, false, now, wake);
+		if (p->blocked || n == SWEEP_MAX)
+			owe(e, p, wake);
+	}
+	spin_unlock_bh(&p->sq_lock);
+	return n > 0 ? n : 0;
+}
+
+/**
+ * weir_promise_later - leave the looks that are due to weir_engine_tick()
+ * @e: engine; no lock is held
+ * @now: ns
+ * @wake: see there
+ */
+void weir_promise_later(struct weir_engine *e, u64 now, struct weir_wake *wake)
+{
+	weir_engine_lock(e, wake);
+	e->sweep_at = now;
+	WRITE_ONCE(e->alarm, now);
+	weir_engine_unlock(e);
+}
+
+/**
+ * weir_promise_sweep - look at the rings of those who were told not to call
+ * @e: engine; no lock is held
+ * @now: ns
+ * @wake: see there; @sweep of it is cleared first
+ *
+ * Takes at most SWEEP_MAX slots, of one sender.
+ *
+ * Return: whether it found any, so that another call may be of use.
+ * Context: RCU read section, in which the senders stay.
+ */
+bool weir_promise_sweep(struct weir_engine *e, u64 now, struct weir_wake *wake)
+{
+	struct weir_peer *p;
+	u32 tries = U32_MAX, nr;
+
+	wake->sweep = false;
+	while (tries && (p = next_promised(e, wake, &nr))) {
+		if (sweep_one(e, p, now, wake))
+			return true;
+		/* Who is owed goes to the list's end: each once. */
+		tries = min(tries, nr) - 1;
+	}
+	return false;
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Throughput, fan-out, round trip: producers send for a while, workers take. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "count.h"
+#include "process.h"
+#include "run.h"
+
+#define WARM_NS	40000000ULL	/* before the clock runs */
+
+static uint64_t sum(const struct count *c, unsigned int nr)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		sum += atomic_load_explicit(&c[i].nr, memory_order_acquire);
+	return sum;
+}
+
+static void set(struct count *c, uint64_t nr)
+{
+	atomic_store_explicit(&c->nr, nr, memory_order_release);
+}
+
+/* ---- begin and end ---- */
+
+/* The clock starts with a message that has come, after the warming up. */
+static void check_start(const struct cell *cell)
+{
+	uint32_t one = 1;
+
+	if (atomic_load_explicit(&board->mark, memory_order_relaxed) != 1 ||
+	    !atomic_compare_exchange_strong(&board->mark, &one, 2))
+		return;
+	board->start_nr = sum(board->received, cell->workers);
+	board->start_ns = now_ns();
+	atomic_store(&board->mark, 3);
+	word_wake(&board->mark, 1);
+}
+
+static uint64_t expected(const struct cell *cell)
+{
+	return sum(board->sent, cell->producers) * cell_lanes(cell);
+}
+
+/* It stops when all has come that was sent, and all of it is acknowledged. */
+static void check_end(const struct cell *cell)
+{
+	uint32_t none = 0;
+
+	if (atomic_load(&board->nr_done) != cell->producers ||
+	    sum(board->received, cell->workers) < expected(cell) ||
+	    !atomic_compare_exchange_strong(&board->ended, &none, 1))
+		return;
+	board->end_ns = now_ns();
+	atomic_store(&board->ended, 2);
+	word_wake(&board->ended, 1);
+}
+
+static bool stopped(void)
+{
+	return atomic_load_explicit(&board->stop, memory_order_relaxed);
+}
+
+/* Everything is on the board: to be killed is all that is left. */
+__attribute__((noreturn))
+static void done(const struct cell *cell)
+{
+	atomic_fetch_add(&board->nr_done, 1);
+	check_end(cell);
+	for (;;)
+		pause();
+}
+
+/* ---- throughput, fan-out ---- */
+
+__attribute__((noreturn))
+static void produce(const struct cell *cell, unsigned int index)
+{
+	uint64_t nr = 0;
+	struct link l;
+
+	run_open(&l, cell, SENDER, 0, index);
+	run_ready();
+	while (!stopped()) {
+		cell->system->send(&l, cell->batch);
+		nr += cell->batch;
+	}
+	set(&board->sent[index], nr);
+	if (cell->system->finish)
+		cell->system->finish(&l);
+	done(cell);
+}
+
+__attribute__((noreturn))
+static void work(const struct cell *cell, unsigned int index)
+{
+	unsigned int got;
+	uint64_t nr = 0;
+	struct link l;
+
+	run_open(&l, cell, RECEIVER, 0, index);
+	run_ready();
+	for (;;) {
+		got = cell->system->receive(&l, cell->batch);
+		if (!got)
+			continue;
+		nr += got;
+		set(&board->received[index], nr);
+		check_start(cell);
+		if (stopped())
+			check_end(cell);
+	}
+}
+
+/* ---- round trip ---- */
+
+/* A message there and one back count as two. */
+__attribute__((noreturn))
+static void ping(const struct cell *cell)
+{
+	const struct system *s = cell->system;
+	struct link out, in;
+	uint64_t begin, end, nr = 0;
+
+	run_open(&out, cell, SENDER, 0, 0);
+	run_open(&in, cell, RECEIVER, 1, 0);
+	run_ready();
+	while (!stopped()) {
+		begin = now_ns();
+		s->send(&out, 1);
+		while (!s->receive(&in, 1))
+			;
+		end = now_ns();
+		nr += 2;
+		if (atomic_load_explicit(&board->mark, memory_order_relaxed) == 3)
+			hist_add(&board->hist[0], end - begin);
+		set(&board->received[0], nr);
+		check_start(cell);
+	}
+	set(&board->sent[0], nr);
+	done(cell);
+}
+
+__attribute__((noreturn))
+static void echo(const struct cell *cell)
+{
+	const struct system *s = cell->system;
+	struct link out, in;
+
+	run_open(&in, cell, RECEIVER, 0, 0);
+	run_open(&out, cell, SENDER, 1, 0);
+	run_ready();
+	for (;;)
+		if (s->receive(&in, 1))
+			s->send(&out, 1);
+}
+
+/* ---- the director ---- */
+
+struct crew {
+	pid_t pid[PRODUCERS_MAX + WORKERS_MAX + 1];
+	unsigned int nr;
+};
+
+static void start(struct crew *crew, const struct cell *cell)
+{
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < cell->producers + cell->workers; i++) {
+		bool worker = i < cell->workers;
+
+		pid = process_fork(worker ? CPU_WORKER : CPU_PRODUCER);
+		if (pid)
+			crew->pid[crew->nr++] = pid;
+		else if (cell->scenario == ROUNDTRIP && worker)
+			echo(cell);
+		else if (cell->scenario == ROUNDTRIP)
+			ping(cell);
+		else if (worker)
+			work(cell, i);
+		else
+			produce(cell, i - cell->workers);
+	}
+}
+
+static void end(const struct crew *crew, pid_t server)
+{
+	unsigned int i;
+
+	for (i = 0; i < crew->nr; i++)
+		if (crew->pid[i] != server)
+			process_end(crew->pid[i]);
+}
+
+static void wait_end(const struct cell *cell)
+{
+	/* The last two might each have missed what the other wrote. */
+	run_wait(&board->nr_done, cell->producers, "all is sent");
+	sleep_ns(1000000);
+	check_end(cell);
+	run_wait(&board->ended, 2, "all that was sent has come");
+	if (sum(board->received, cell->workers) != expected(cell))
+		fail("%llu messages came, %llu were sent",
+		     (unsigned long long)sum(board->received, cell->workers),
+		     (unsigned long long)expected(cell));
+}
+
+void run_stream(const struct cell *cell, uint64_t ns, bool counting)
+{
+	pid_t server = cell->system->server ? cell->system->server() : 0;
+	struct counter *counter = counting ? counter_open(server) : NULL;
+	struct crew crew = { .nr = 0 };
+	uint64_t cpu, wakeups;
+
+	start(&crew, cell);
+	if (server)
+		crew.pid[crew.nr++] = server;
+	run_wait(&board->ready, cell->producers + cell->workers,
+		 "all are ready");
+	wakeups = count_wakeups(crew.pid, counting ? crew.nr : 0);
+	if (counting)
+		counter_start(counter);
+	else
+		cpu = 0;
+	atomic_store(&board->go, 1);
+	word_wake(&board->go, PRODUCERS_MAX + WORKERS_MAX);
+	if (!counting) {
+		sleep_ns(WARM_NS);
+		atomic_store(&board->mark, 1);
+		run_wait(&board->mark, 3, "the first message comes");
+	}
+	cpu = count_cpu_ns(crew.pid, crew.nr);
+	sleep_ns(ns);
+	atomic_store(&board->stop, 1);
+	wait_end(cell);
+	if (counting) {
+		board->syscalls = counter_stop(counter);
+		board->wakeups = count_wakeups(crew.pid, crew.nr) - wakeups;
+	}
+	board->cpu_ns = count_cpu_ns(crew.pid, crew.nr) - cpu;
+	board->messages = (sum(board->received, cell->workers) -
+			   board->start_nr) / cell_lanes(cell);
+	end(&crew, server);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * weir through its library: messages written and read in place, each one
+ * acknowledged, its buffer returned. In the spinning mode nobody sleeps, and
+ * asks by a system call when there is nothing in the ring.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <weir.h>
+
+#include "payload.h"
+#include "process.h"
+#include "system_weir.h"
+
+struct state {
+	struct weir *w;
+	struct weir_msg *msgs;
+	uint64_t nr;
+};
+
+void weir_channel_name(char *name, unsigned int channel)
+{
+	snprintf(name, WEIR_CHANNEL_SIZE, "bench-%u", channel);
+}
+
+static int add(const struct cell *cell, unsigned int channel)
+{
+	char name[WEIR_CHANNEL_SIZE], messages[16], memory[32];
+	uint64_t bytes = (uint64_t)cell_depth(cell) *
+			 (cell->size < 1024 ? 1024 : cell->size) *
+			 (cell->producers ?: 1);
+	char *argv[] = {
+		(char *)"weirctl", (char *)"channel", (char *)"add", name,
+		(char *)"messages", messages, (char *)"memory", memory,
+		(char *)"mode", (char *)"fanout", NULL
+	};
+
+	weir_channel_name(name, channel);
+	snprintf(messages, sizeof(messages), "%u", cell_depth(cell));
+	if (bytes > 128U << 20)
+		bytes = 128U << 20;
+	snprintf(memory, sizeof(memory), "%lluM..256M",
+		 (unsigned long long)(bytes >> 20));
+	if (cell->scenario != FANOUT)
+		argv[8] = NULL;
+	return process_run(argv);
+}
+
+static void prepare(const struct cell *cell)
+{
+	unsigned int i, nr = cell->scenario == ROUNDTRIP ? 2 : 1;
+	int status;
+
+	for (i = 0; i < nr; i++) {
+		status = add(cell, i);
+		if (status && cell->scenario == FANOUT)
+			fail("this version has no mode fanout");
+		if (status)
+			fail("weirctl channel add: exit status %d", status);
+	}
+}
+
+static void check(const struct state *s, int rc, const char *what)
+{
+	if (rc < 0)
+		fail("%s: %s", what, weir_error(s->w));
+}
+
+static void open_link(struct link *l)
+{
+	struct weir_opts opts = {
+		.size = sizeof(opts),
+		.flags = l->role == SENDER ? WEIR_OPEN_SEND : WEIR_OPEN_WORK,
+	};
+	struct state *s = calloc(1, sizeof(*s));
+	char name[WEIR_CHANNEL_SIZE];
+	int rc;
+
+	l->state = s;
+	if (!l->cell->blocking)
+		opts.flags |= WEIR_OPEN_NONBLOCK;
+	weir_channel_name(name, l->channel);
+	rc = weir_open(&s->w, name, &opts);
+	if (rc)
+		fail("weir_open: %s", strerror(-rc));
+	s->msgs = calloc(l->cell->batch, sizeof(*s->msgs));
+}
+
+/* Until it works: in the spinning mode it says that it does not yet. */
+static void loan(const struct state *s, size_t len, void **buf)
+{
+	int rc;
+
+	while ((rc = weir_loan(s->w, len, buf)) == -EAGAIN)
+		;
+	check(s, rc, "weir_loan");
+}
+
+static void put(const struct state *s, void *buf, size_t len)
+{
+	int rc;
+
+	while ((rc = weir_put(s->w, buf, len, NULL)) == -EAGAIN)
+		;
+	check(s, rc, "weir_put");
+}
+
+static void send_batch(struct link *l, unsigned int nr)
+{
+	struct state *s = l->state;
+	void *buf;
+	size_t len;
+	int rc;
+
+	s->nr += nr;
+	while (nr--) {
+		len = payload_next(l);
+		loan(s, len, &buf);
+		payload_fill(l, buf, len);
+		put(s, buf, len);
+	}
+	rc = weir_submit(s->w);
+	/* No room: the rest stays in the ring, and goes with a later batch. */
+	if (rc != -EAGAIN)
+		check(s, rc, "weir_submit");
+}
+
+static unsigned int receive(struct link *l, unsigned int max)
+{
+	struct state *s = l->state;
+	int i, nr = weir_recvmany(s->w, s->msgs, max, l->cell->blocking ? -1 : 0);
+
+	if (nr == -EINTR)
+		return 0;
+	check(s, nr, "weir_recvmany");
+	for (i = 0; i < nr; i++) {
+		payload_read(l, s->msgs[i].data, s->msgs[i].len);
+		if (!l->hold)
+			check(s, weir_ack(s->w, &s->msgs[i]), "weir_ack");
+	}
+	return (unsigned int)nr;
+}
+
+static void finish(struct link *l)
+{
+	struct state *s = l->state;
+	struct weir_outcome outcome;
+
+	check(s, weir_settle(s->w, -1, &outcome), "weir_settle");
+	if (outcome.unsettled ||
+	    (l->cell->scenario != FANOUT && outcome.acked != s->nr))
+		fail("%llu messages were sent, %llu acknowledged",
+		     (unsigned long long)s->nr,
+		     (unsigned long long)outcome.acked);
+}
+
+static void clean(void)
+{
+	char name[WEIR_CHANNEL_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		weir_channel_name(name, i);
+		weir_channel_del(name, 1, NULL, 0);
+	}
+}
+
+const struct system system_weir = {
+	.name = "weir",
+	.sleeps = true,
+	.spins = true,
+	.prepare = prepare,
+	.open = open_link,
+	.send = send_batch,
+	.receive = receive,
+	.finish = finish,
+	.clean = clean,
+};
