@@ -182,7 +182,10 @@ inline enter(me)
 		unlock(me, ENGINE)
 	};
 	fence(me);
+#ifndef MISTAKE_REFUSAL_WITHOUT_A_LAST_LOOK
+	/* If a promise was given the look could be left to the list. */
 	submit(me, false);
+#endif
 	atomic {
 		lock(me, ENGINE);
 		/* What stays may be owed: then the sender is on the list. */
