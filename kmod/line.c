@@ -78,7 +78,10 @@ bool weir_line_room(struct weir_channel *ch)
 	 * the last one in line that leaves, one sees the other.
 	 */
 	smp_mb();
-	return clear(&ch->eng) && !waitqueue_active(&ch->room);
+	if (!clear(&ch->eng))
+		return false;
+	/* The fence is the one above. */
+	return !waitqueue_active(&ch->room);
 }
 
 /**
