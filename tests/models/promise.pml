@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A sender that need not call, since a worker is bound to look at its ring.
+ * A sender that need not call, since somebody is bound to look at its ring.
  *
- *   Sender	what <linux/weir.h> asks of user space at usq_tail and kflags
- *   enter()	ENTER: weir_client_enter() in kmod/enter.c; the giving of a promise
- *		(NEED_ENTER cleared, the sender on the list) in kmod/core
- *   submit()	weir_engine_submit() and apply_all() in kmod/core/submit.c
- *   hand_out()	weir_dispatch() in kmod/core/dispatch.c
- *   sweep()	the emptying of the list: by a worker about to sleep, at an attach,
- *		a death, by the timer
+ *   Sender	what <linux/weir.h> asks of user space at usq_tail and kflags;
+ *		enter() is weir_client_enter() in kmod/enter.c
+ *   submit()	weir_engine_submit() in kmod/core/submit.c
+ *   finish()	weir_engine_finish() in kmod/core/engine.c, which hands out and notes
+ *		that a sweep is due; kept() is weir_promise_kept()
+ *   sweep()	sweep() in kmod/change.c with weir_promise_sweep(), next_promised(),
+ *		sweep_one() and owe() in kmod/core/promise.c
+ *   Worker	its joining, its answers and its end, as far as the engine sees them
  *
  * Shown: when all is at rest, no promise stands, since nobody is left to keep it;
- * if a worker sleeps, all that was published has been taken; if there is none, as
- * much as there is room for, and for the rest the next worker looks. No entry is
+ * if there is a worker, all that was published has been taken; if there is none, as
+ * much as there is room for, and the next worker looks for the rest. No entry is
  * taken twice. How a sleeper is woken is in wakeup.pml; here it is one step.
  *
  * Each MISTAKE_ must be found.
@@ -37,15 +38,23 @@
 #include "memory.pml"
 
 byte head;		/* sq_head; SQ */
-byte taken[ENTRIES + 1]; /* how often each entry was; one too many for gcc */
+byte taken[ENTRIES + 1];	/* how often each entry was */
 bool promised;		/* the engine's copy of CLEAR; ENGINE, like all below */
 bool listed;		/* the sender is on the promise list */
 byte lane;		/* messages that wait */
 bool attached[WORKERS];
-bool idle[WORKERS];	/* asked for a message and has none */
 bool has[WORKERS];	/* holds a message */
+bool paused;
 
 bool sender_done;
+
+#define open(w)		(attached[w] && !has[w] && !paused)
+#define busy(w)		(attached[w] && has[w])
+#ifdef MISTAKE_PROMISE_OF_A_SLEEPER
+#define kept()		((attached[0] || attached[1]) && !paused)
+#else
+#define kept()		((busy(0) || busy(1)) && !open(0) && !open(1) && !paused)
+#endif
 
 inline set_promised(me, x)
 {
@@ -65,9 +74,8 @@ inline hand_out()
 		:: w == WORKERS -> break
 		:: else ->
 			if
-			:: lane && idle[w] ->
+			:: lane && open(w) ->
 				lane--;
-				idle[w] = false;
 				has[w] = true
 			:: else
 			fi;
@@ -77,16 +85,23 @@ inline hand_out()
 	}
 }
 
+/* What is due afterwards, with no lock, is in due. */
+inline finish()
+{
+	hand_out();
+	due = due || (listed && !kept())
+}
+
 /*
- * Under SQ. Takes entries up to tail, as far as there is room. If some stay and
- * the sender relies on us, that is noted (owe) before anyone can make room: a
- * worker that does so afterwards finds the sender on the list.
+ * Under SQ. Takes entries up to tail, as far as there is room; then n is how many,
+ * left whether some stay.
  */
-inline submit(me, owe)
+inline submit(me)
 {
 	atomic {
 		tail = load(me, TAIL);
-		from = head
+		from = head;
+		n = 0
 	};
 	atomic {
 		lock(me, ENGINE);
@@ -96,23 +111,24 @@ inline submit(me, owe)
 			assert(taken[from] == 1);
 			from++;
 			lane++;
+			n++;
 			hand_out()
 		:: else -> break
 		od;
 		left = from < tail;
-		listed = listed || (owe && left);
+		finish();
+		if
+		:: kept() ->
+			listed = true;
+			set_promised(me, true)
+		:: else
+		fi;
 		unlock(me, ENGINE);
 		head = from;
 		tail = 0;
 		from = 0
 	}
 }
-
-#if defined(MISTAKE_OWED_IS_FORGOTTEN) || defined(MISTAKE_OWED_IS_NOTED_LATE)
-#define SWEEP_OWES	false
-#else
-#define SWEEP_OWES	true
-#endif
 
 #ifdef MISTAKE_SWEEP_WITHOUT_SQ_LOCK
 #define sweep_lock(me)		skip
@@ -122,22 +138,39 @@ inline submit(me, owe)
 #define sweep_unlock(me)	unlock(me, SQ)
 #endif
 
-/* With no lock. One round for each time the sender is found on the list. */
+/* What stays for want of room is owed, unless there is room by now. */
+inline owe(me)
+{
+#ifdef MISTAKE_OWED_IS_FORGOTTEN
+	skip
+#else
+	atomic {
+		lock(me, ENGINE);
+		listed = listed || left;
+#ifndef MISTAKE_OWED_WITHOUT_A_LOOK_FOR_ROOM
+		n = n + (left && lane < DEPTH);
+#endif
+		unlock(me, ENGINE)
+	}
+#endif
+}
+
+/* With no lock, if it is due. */
 inline sweep(me)
 {
-	left = false;
 	do
-	:: left -> break	/* there is no room */
-	:: !left ->
+	:: !due -> break
+	:: due ->
+		due = false;
 		atomic {
 			lock(me, ENGINE);
-			found = listed;
-			listed = false;
+			found = listed && !kept();
+			listed = listed && !found;
 			if
 			:: found -> set_promised(me, false)
 			:: else
 			fi;
-			unlock(me, ENGINE);
+			unlock(me, ENGINE)
 		};
 		if
 		:: found ->
@@ -146,60 +179,32 @@ inline sweep(me)
 			fence(me);
 #endif
 			sweep_lock(me);
-			submit(me, SWEEP_OWES);
-#ifdef MISTAKE_OWED_IS_NOTED_LATE
-			atomic {
-				lock(me, ENGINE);
-				listed = listed || left;
-				unlock(me, ENGINE)
-			};
-#endif
-			sweep_unlock(me)
-		:: else -> break
+			submit(me);
+			owe(me);
+			sweep_unlock(me);
+			due = n > 0;
+			n = 0
+		:: else
 		fi
 	od;
 	left = false
 }
 
-#define someone_idle	((attached[0] && idle[0]) || (attached[1] && idle[1]))
-#define someone_busy	((attached[0] && !idle[0]) || (attached[1] && !idle[1]))
-#ifdef MISTAKE_PROMISE_OF_A_SLEEPER
-#define someone_bound	(attached[0] || attached[1])
-#else
-#define someone_bound	(!someone_idle && someone_busy)
-#endif
-
-/* On return left tells whether entries stay, for want of room. */
+/* On return stays tells whether entries do, for want of room. */
 inline enter(me)
 {
 	lock(me, SQ);
-	submit(me, false);
-	atomic {
-		lock(me, ENGINE);
-		found = someone_bound;
-		set_promised(me, found);
-		listed = listed || found;
-		unlock(me, ENGINE)
-	};
-	fence(me);
-#ifndef MISTAKE_REFUSAL_WITHOUT_A_LAST_LOOK
-	/* If a promise was given the look could be left to the list. */
-	submit(me, false);
-#endif
-	atomic {
-		lock(me, ENGINE);
-		/* What stays may be owed: then the sender is on the list. */
-		listed = listed && (found || left);
-		unlock(me, ENGINE);
-		found = false
-	};
-	unlock(me, SQ)
+	submit(me);
+	unlock(me, SQ);
+	n = 0;
+	stays = left;
+	sweep(me)
 }
 
 active proctype Sender()
 {
-	byte tail, from, w, published;
-	bool left, found;
+	byte tail, from, w, n, published;
+	bool left, stays, found, due;
 
 	do
 	:: published < ENTRIES ->
@@ -213,7 +218,7 @@ active proctype Sender()
 		:: else ->
 			enter(SENDER);
 			do
-			:: left ->
+			:: stays ->
 end:				lane < DEPTH;	/* sleeps for room */
 				enter(SENDER)
 			:: else -> break
@@ -224,31 +229,43 @@ end:				lane < DEPTH;	/* sleeps for room */
 	sender_done = true
 }
 
-/*
- * Another thread of the sender enters, or the timer sweeps, once and whenever
- * they like.
- */
-active proctype Other()
-{
-	byte tail, from, w;
-	bool left, found;
-
-	if
-	:: enter(OTHER)
-	:: sweep(OTHER)
-	fi;
-	left = false
-}
-
-/* Who is idle under the engine's lock gets messages, and makes no promise. */
-inline ask(me, nr)
+inline set_paused(me, x)
 {
 	atomic {
 		lock(me, ENGINE);
-		idle[nr] = true;
-		hand_out();
+		paused = x;
+		finish();
 		unlock(me, ENGINE)
-	}
+	};
+	sweep(me)
+}
+
+/*
+ * Another thread of the sender enters, or the channel is paused for a while, once
+ * and whenever they like.
+ */
+active proctype Other()
+{
+	byte tail, from, w, n;
+	bool left, stays, found, due;
+
+	if
+	:: enter(OTHER)
+	:: set_paused(OTHER, true);
+	   set_paused(OTHER, false)
+	fi;
+	stays = false
+}
+
+inline join(me, nr)
+{
+	atomic {
+		lock(me, ENGINE);
+		attached[nr] = true;
+		finish();
+		unlock(me, ENGINE)
+	};
+	sweep(me)
 }
 
 inline answer(me, nr)
@@ -256,8 +273,14 @@ inline answer(me, nr)
 	atomic {
 		lock(me, ENGINE);
 		has[nr] = false;
+		finish();
 		unlock(me, ENGINE)
-	}
+	};
+#ifdef MISTAKE_SLEEP_WITHOUT_SWEEP
+	due = false
+#else
+	sweep(me)
+#endif
 }
 
 /* What it holds goes back, beyond the depth if need be. */
@@ -266,10 +289,9 @@ inline end_worker(me, nr)
 	atomic {
 		lock(me, ENGINE);
 		attached[nr] = false;
-		idle[nr] = false;
 		lane = lane + has[nr];
 		has[nr] = false;
-		hand_out();
+		finish();
 		unlock(me, ENGINE)
 	};
 #ifndef MISTAKE_DEATH_WITHOUT_SWEEP
@@ -277,38 +299,28 @@ inline end_worker(me, nr)
 #endif
 }
 
-/* The first may die at any time; the second comes at any time or never, and stays. */
+/*
+ * The first may die at any time, asleep or with a message; the second comes at any
+ * time or never, and stays.
+ */
 active [WORKERS] proctype Worker()
 {
-	byte tail, from, w;
+	byte tail, from, w, n;
 	byte nr = _pid - PROCS - WORKER;
-	bool left, found;
+	bool left, found, due;
 
 	if
 	:: nr == 1 -> goto absent
 	:: true
 	fi;
-	atomic {
-		lock(_pid - PROCS, ENGINE);
-		attached[nr] = true;
-		unlock(_pid - PROCS, ENGINE)
-	};
+	join(_pid - PROCS, nr);
 	do
-	:: nr == 0 ->
-		end_worker(_pid - PROCS, nr);
-		break
 	:: true ->
-#ifdef MISTAKE_SWEEP_BEFORE_ASKING
-		sweep(_pid - PROCS);
-		ask(_pid - PROCS, nr);
-#else
-		ask(_pid - PROCS, nr);
-		sweep(_pid - PROCS);
-#endif
-end:
-		if
+end:		if
 		:: has[nr] -> answer(_pid - PROCS, nr)
-		:: nr == 0 -> skip	/* dies in its sleep, or with a message */
+		:: nr == 0 ->
+			end_worker(_pid - PROCS, nr);
+			break
 		fi
 	od;
 absent:	skip
@@ -321,7 +333,7 @@ active proctype AtRest()
 	if
 	:: attached[1] ->
 		assert(sender_done && head == ENTRIES);
-		assert(idle[1] && lane == 0)
+		assert(!has[1] && lane == 0)
 	:: else ->
 		assert(head == mem[TAIL] ||
 		       (lane >= DEPTH && (listed || !sender_done)))
