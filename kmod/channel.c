@@ -470,7 +470,6 @@ void weir_channel_configure(struct weir_channel *ch,
 	struct weir_change c;
 	bool other = cfg->overflow != ch->eng.cfg.overflow;
 
-	weir_pool_configure(&ch->pool, cfg);
 	weir_channel_lock(&c, ch);
 	weir_engine_configure(&ch->eng, cfg, ktime_get_ns());
 	c.wake.events = true;
@@ -479,6 +478,8 @@ void weir_channel_configure(struct weir_channel *ch,
 	if (other)
 		wake_up_interruptible_poll(&ch->room_poll,
 					   EPOLLOUT | EPOLLWRNORM);
+	/* Last: it wakes who waits for memory, who looks at what is new above. */
+	weir_pool_configure(&ch->pool, cfg);
 }
 
 static u64 nr_to_purge(struct weir_channel *ch, u32 state)

@@ -18,7 +18,8 @@
  * @rings_mem: rings, entries and completions, @rings_len bytes.
  * @memory: bytes of blocks it was granted, at most @block_max; @grant_lock.
  * @account: of the user that attached it.
- * @recalled: it was asked to give back, and has not been granted any since.
+ * @recalled: it was asked to give back, and has not been granted any since;
+ *	engine's lock.
  * @spin_read: @spin_room: see there; for completions, for room.
  * @cpu_last: ns of CPU its process had used at the last look; only the
  *	channel's load work.

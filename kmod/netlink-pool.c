@@ -105,7 +105,7 @@ static int put_cache(struct sk_buff *skb, int cpu, const struct cached *c)
 	return 0;
 }
 
-/* Those of processors that are, or ever had something. Adds them up in @sum. */
+/* Those of processors that ever wanted something. Adds them up in @sum. */
 static int put_caches(struct sk_buff *skb, struct weir_pool *pool,
 		      struct cached *sum)
 {
@@ -117,7 +117,7 @@ static int put_caches(struct sk_buff *skb, struct weir_pool *pool,
 		look_at(per_cpu_ptr(pool->caches, cpu), &c);
 		sum->bytes += c.bytes;
 		sum->hits += c.hits;
-		if (!cpu_online(cpu) && !c.blocks && !c.hits && !c.misses)
+		if (!c.blocks && !c.hits && !c.misses)
 			continue;
 		err = put_cache(skb, cpu, &c);
 		if (err)

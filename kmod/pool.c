@@ -183,6 +183,26 @@ static struct weir_pool_block *enlarge(struct weir_pool *pool, u32 zone,
 	return ERR_PTR(-ENOMEM);
 }
 
+/*
+ * With no memory to be had, a block's worth of the pool's own goes for it.
+ * Return: whether there was as much.
+ */
+static bool exchange(struct weir_pool *pool, u32 zone)
+{
+	u64 before, bytes = weir_zone_bytes(zone);
+	LIST_HEAD(gone);
+	bool enough;
+
+	spin_lock(&pool->lock);
+	enough = pool->stored >= bytes;
+	before = pool->populated;
+	while (enough && before - pool->populated < bytes)
+		give_up(pool, &gone);
+	spin_unlock(&pool->lock);
+	destroy_all(pool, &gone);
+	return enough;
+}
+
 /**
  * weir_pool_add - a free block more
  * @pool: pool
@@ -557,6 +577,8 @@ static struct weir_pool_block *take(struct weir_pool *pool, u32 zone)
 	if (pb)
 		return pb;
 	pb = enlarge(pool, zone, true);
+	if (pb == ERR_PTR(-ENOMEM) && exchange(pool, zone))
+		pb = enlarge(pool, zone, true);
 	if (IS_ERR(pb))
 		return pb;
 	spin_lock(&pool->lock);

@@ -243,6 +243,60 @@ TEST_F(pools, a_processor_that_goes_leaves_its_blocks)
 	EXPECT_EQ(POOL(self->name, POPULATED), POOL(self->name, FREE));
 }
 
+/* Grants and gives back at random. A block that is not zero, or a wrong refusal: 1. */
+static int churn(const char *name, uint64_t seed)
+{
+	uint64_t addr;
+	struct raw r;
+	int i, ret;
+
+	if (raw_open(&r, name, RAW_SEND))
+		return 1;
+	for (i = 0; i < 1500; i++) {
+		if (r.nr_blocks && chance(&seed) % 2) {
+			if (raw_giveback(&r, r.blocks[chance(&seed) % r.nr_blocks].addr))
+				return 1;
+			continue;
+		}
+		ret = raw_grant(&r, chance(&seed) % 5, 0, &addr);
+		if (ret == -ENOBUFS || ret == -ENOMEM)
+			continue;
+		if (ret != 1 || !all_zero(r.rw + addr, BLOCK))
+			return 1;
+		memset(r.rw + addr, 0x5a, BLOCK);
+	}
+	raw_close(&r);
+	return 0;
+}
+
+TEST_F(pools, all_at_once)
+{
+	uint64_t seed = seed_from_env();
+	struct kid k[3];
+	int i, left = 3;
+
+	for (i = 0; i < 3; i++) {
+		if (kid_fork(&k[i]))
+			_exit(churn(self->name, seed + i));
+	}
+	while (left) {
+		EXPECT_EQ(0, put_text("/proc/sys/vm", "drop_caches", "2"));
+		EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX,
+							      LIMIT / 2 + chance(&seed) % (LIMIT / 2)))));
+		online(1, chance(&seed) % 2);
+		for (left = 0, i = 0; i < 3; i++)
+			left += !kid_ended(&k[i]);
+	}
+	online(1, true);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, kid_end(&k[i]));
+	ASSERT_TRUE(WAIT_FOR(POOL(self->name, USED) == 0));
+	EXPECT_EQ(0, POOL(self->name, FREEING));
+	EXPECT_EQ(0, POOL(self->name, LEDGER));
+	EXPECT_EQ(POOL(self->name, POPULATED), POOL(self->name, FREE));
+	EXPECT_LE(POOL(self->name, POPULATED), POOL(self->name, LIMIT));
+}
+
 /* ---- prefill ---- */
 
 struct prefill {
@@ -321,6 +375,42 @@ TEST(prefill_is_checked)
 }
 
 /* ---- limits ---- */
+
+TEST_F(pools, attributes_are_checked)
+{
+	static const struct {
+		int attr;
+		uint32_t value;
+		const char *name;
+	} bad[] = {
+		{ WEIR_A_CHANNEL_POOL_INTERVAL, 9, "pool-interval 9 " },
+		{ WEIR_A_CHANNEL_POOL_INTERVAL, 60001, "pool-interval 60001 " },
+		{ WEIR_A_CHANNEL_POOL_HIGH, 0, "pool-high 0 " },
+		{ WEIR_A_CHANNEL_POOL_HIGH, 1001, "pool-high 1001 " },
+		{ WEIR_A_CHANNEL_POOL_GROW, 1001, "pool-grow 1001 " },
+		{ WEIR_A_CHANNEL_POOL_LOW, 1000, "pool-low 1000 " },
+		{ WEIR_A_CHANNEL_POOL_SHRINK, 1001, "pool-shrink 1001 " },
+		{ WEIR_A_CHANNEL_SENDER_MAX, 0, "sender-max 0 " },
+		{ WEIR_A_CHANNEL_SENDER_MAX, 101, "sender-max 101 " },
+		{ WEIR_A_CHANNEL_CLIENTS_MAX, 0, "clients-max 0 " },
+		{ WEIR_A_CHANNEL_CLIENTS_MAX, 1025, "clients-max 1025 " },
+		/* These two contradict each other. */
+		{ WEIR_A_CHANNEL_POOL_LOW, 800, "pool-low 800 " },
+		{ WEIR_A_CHANNEL_POOL_HIGH, 250, "pool-high 250" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(bad[i].attr, bad[i].value))))
+			TH_LOG("%s", bad[i].name);
+		EXPECT_NE(NULL, strstr(nl_last.text, bad[i].name))
+			TH_LOG("\"%s\" lacks \"%s\"", nl_last.text, bad[i].name);
+	}
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_CLIENT_MEMORY, ~0ULL))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "client-memory")) TH_LOG("%s", nl_last.text);
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_UID_MEMORY, ~0ULL))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "uid-memory")) TH_LOG("%s", nl_last.text);
+}
 
 TEST_F(pools, a_client_keeps_to_client_memory_and_to_its_share)
 {
@@ -468,6 +558,31 @@ TEST(the_named_cgroup_pays_and_its_limit_is_back_pressure)
 	ASSERT_EQ(0, nl_do(WEIR_CMD_CHANNEL_GET, ATTRS(A_STR(WEIR_A_CHANNEL_NAME, name))));
 	EXPECT_STREQ(path + strlen(CGROUP), nl_str(nl_first(), WEIR_A_CHANNEL_MEMORY_CGROUP));
 	EXPECT_EQ(-EBUSY, chan_set(name, ATTRS(A_STR(WEIR_A_CHANNEL_MEMORY_CGROUP, "/"))));
+	raw_close(&r);
+	EXPECT_EQ(0, chan_del(name, true));
+	EXPECT_TRUE(cgroup_end(path));
+}
+
+/* What is free in one size goes for another when the cgroup has no more. */
+TEST(free_memory_of_the_wrong_size_is_exchanged_at_a_cgroup_limit)
+{
+	char name[CHAN_ROOM], path[64];
+	struct raw r;
+
+	if (cgroup_make(path, "16M"))
+		SKIP(return, "no cgroup with a memory limit");
+	ASSERT_EQ(0, chan_new(name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX, 1 << 30),
+					  A_U32(WEIR_A_CHANNEL_POOL_LOW, 0),
+					  A_STR(WEIR_A_CHANNEL_MEMORY_CGROUP,
+						path + strlen(CGROUP)))));
+	ASSERT_EQ(0, raw_open(&r, name, RAW_SEND));
+	EXPECT_GT(grant_many(&r, 1000), 128);
+	EXPECT_EQ(-ENOMEM, raw_grant(&r, 4, 0, NULL));
+	while (r.nr_blocks > 64)
+		ASSERT_EQ(0, raw_giveback(&r, r.blocks[0].addr));
+	EXPECT_EQ(1, raw_grant(&r, 4, 0, NULL));
+	EXPECT_EQ(1, raw_grant(&r, 4, 0, NULL));
+	EXPECT_EQ(0, get_key(path, "memory.events", "oom_kill"));
 	raw_close(&r);
 	EXPECT_EQ(0, chan_del(name, true));
 	EXPECT_TRUE(cgroup_end(path));
