@@ -127,7 +127,7 @@ static u32 deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 	e->c.delivered += n;
 	e->c.batches++;
 	e->traffic = true;
-	e->look = true;
+	e->look |= e->nr_promised;
 	weir_engine_wake_peer(e, p);
 	return n;
 }
