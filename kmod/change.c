@@ -106,6 +106,21 @@ static void sweep(struct weir_channel *ch, struct weir_wake *wake)
 		}
 }
 
+/*
+ * Those who wait in line for room and those who need not call take turns. A
+ * hint: what is left out now is done with the next batch.
+ */
+static bool turn_of_promised(struct weir_channel *ch)
+{
+	bool turn = true;
+
+	if (waitqueue_active(&ch->room)) {
+		turn = !READ_ONCE(ch->promised_turn);
+		WRITE_ONCE(ch->promised_turn, turn);
+	}
+	return turn;
+}
+
 /**
  * weir_channel_end - do what the changes ask for
  * @c: from weir_channel_begin()
@@ -114,7 +129,7 @@ void weir_channel_end(struct weir_change *c)
 {
 	struct weir_channel *ch = c->ch;
 
-	if (c->wake.sweep)
+	if (c->wake.sweep || (c->wake.look && turn_of_promised(ch)))
 		sweep(ch, &c->wake);
 	if (!in_step(ch))
 		sync_channel(ch);

@@ -47,6 +47,7 @@ struct weir_rights {
  * @room: senders that wait for room, first come first served.
  * @room_poll: who polls for room; apart, since a poller may be an exclusive
  *	waiter that takes a wake-up and does nothing. @arrived: who polls the device file for messages.
+ * @promised_turn: those who need not call came before them last time; a hint.
  * @full_at: ns, last notification of that kind; only @news.
  * @enters: @wakeups: @spins: counted without a lock.
  */
@@ -86,6 +87,7 @@ struct weir_channel {
 	wait_queue_head_t room;
 	wait_queue_head_t room_poll;
 	wait_queue_head_t arrived;
+	bool promised_turn;
 	atomic64_t enters;
 	atomic64_t wakeups;
 	atomic64_t spins;

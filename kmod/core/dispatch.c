@@ -144,6 +144,7 @@ static u32 deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 	e->c.delivered += n;
 	e->c.batches++;
 	e->traffic = true;
+	e->look |= e->nr_promised;
 	weir_engine_wake_peer(e, p);
 	return n;
 }
@@ -208,7 +209,7 @@ static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 
 /*
  * `batch auto`: a full batch with more behind it grows the next ones by a step,
- * one that is less than half full halves them.
+ * one that is less than half full for want of messages halves them.
  */
 static void adapt(struct weir_engine *e, u32 n)
 {
@@ -216,7 +217,7 @@ static void adapt(struct weir_engine *e, u32 n)
 		return;
 	if (n >= e->batch && e->lane.nr_waiting)
 		e->batch = min(e->batch + BATCH_STEP, e->cfg.batch_max);
-	else if (n < e->batch / 2)
+	else if (n < e->batch / 2 && !e->lane.nr_waiting)
 		e->batch = max(e->batch / 2, e->cfg.batch_min);
 }
 

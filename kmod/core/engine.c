@@ -81,6 +81,8 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 		e->wake->orphans = true;
 	if (e->nr_promised && !weir_promise_kept(e))
 		e->wake->sweep = true;
+	else if (e->nr_promised && e->look)
+		e->wake->look = true;
 	if (e->ev_head != e->ev_tail)
 		e->wake->events = true;
 	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)

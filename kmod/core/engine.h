@@ -89,6 +89,7 @@ struct weir_event {
  *	place there has to be found anew.
  * @batch: how many messages are handed to a worker at once, now.
  * @promised: senders that need not call, see promise.c; @nr_promised.
+ * @look: messages were handed out since one of their rings was looked at.
  * @sweep_at: ns, when more of their rings are to be looked at; else U64_MAX.
  * @dirty: peers with buffers to be returned.
  * @orphans: blocks without an owner whose last buffer came back.
@@ -137,6 +138,7 @@ struct weir_engine {
 	u32 batch;
 	struct list_head promised;
 	u32 nr_promised;
+	bool look;
 	u64 sweep_at;
 
 	struct list_head dirty;
@@ -160,7 +162,8 @@ struct weir_engine {
  * @room: senders that wait for room may look again. @polled: those that poll.
  * @orphans: blocks wait in @orphans of the engine.
  * @events: deaths or other news wait for notification.
- * @sweep: weir_promise_sweep() has something to do.
+ * @sweep: weir_promise_sweep() has something to do. @look: likewise, but it may
+ *	as well do it after the next messages were handed out.
  */
 struct weir_wake {
 	struct weir_peer *peers;
@@ -169,6 +172,7 @@ struct weir_wake {
 	bool orphans;
 	bool events;
 	bool sweep;
+	bool look;
 };
 
 enum weir_end {

@@ -10,6 +10,9 @@
  * channel's state changes, time passes) looks at the rings of all who were
  * promised it: weir_engine_finish() notes it, weir_promise_sweep() does it.
  *
+ * While others send by calling, the worker may never lack messages. So with
+ * each batch that is handed out one of these rings is looked at as well.
+ *
  * Only who does nothing but send is promised anything (weir_promise_fits()).
  *
  * Sender: store the tail (release), full fence, load kflags. Sweeper: set
@@ -20,6 +23,7 @@
 #include "engine.h"
 
 #define SWEEP_MAX	64	/* slots of one sender taken at once */
+#define LOOK_MAX	8U	/* senders looked at for one that has sent */
 
 /**
  * weir_promise_kept - is somebody bound to come who has use for messages?
@@ -70,17 +74,29 @@ void weir_promise_withdraw(struct weir_engine *e, struct weir_peer *p)
 	smp_mb();
 }
 
+/* One weir_promise_sweep(): how many senders to look at, and is it for @look? */
+struct sweep {
+	u32 tries;
+	bool look;
+};
+
 /* The sender next in line, withdrawn; or NULL if no look is needed. */
 static struct weir_peer *next_promised(struct weir_engine *e,
-				       struct weir_wake *wake, u32 *nr)
+				       struct weir_wake *wake, struct sweep *s)
 {
 	struct weir_peer *p = NULL;
+	bool kept;
 
 	weir_engine_lock(e, wake);
-	if (e->nr_promised && !weir_promise_kept(e)) {
+	s->look |= e->look;
+	e->look = false;
+	kept = weir_promise_kept(e);
+	if (s->tries && e->nr_promised && (s->look || !kept)) {
 		p = list_first_entry(&e->promised, struct weir_peer,
 				     promise_link);
-		*nr = e->nr_promised;
+		/* Who is owed goes to the list's end: each once. */
+		s->tries = min3(s->tries, e->nr_promised,
+				kept ? LOOK_MAX : U32_MAX) - 1;
 		weir_promise_withdraw(e, p);
 		e->c.sweeps++;
 	}
@@ -133,7 +149,7 @@ void weir_promise_later(struct weir_engine *e, u64 now, struct weir_wake *wake)
  * weir_promise_sweep - look at the rings of those who were told not to call
  * @e: engine; no lock is held
  * @now: ns
- * @wake: see there; @sweep of it is cleared first
+ * @wake: see there; @sweep and @look of it are cleared first
  *
  * Takes at most SWEEP_MAX slots, of one sender.
  *
@@ -142,15 +158,13 @@ void weir_promise_later(struct weir_engine *e, u64 now, struct weir_wake *wake)
  */
 bool weir_promise_sweep(struct weir_engine *e, u64 now, struct weir_wake *wake)
 {
+	struct sweep s = { .tries = U32_MAX };
 	struct weir_peer *p;
-	u32 tries = U32_MAX, nr;
 
 	wake->sweep = false;
-	while (tries && (p = next_promised(e, wake, &nr))) {
+	wake->look = false;
+	while ((p = next_promised(e, wake, &s)))
 		if (sweep_one(e, p, now, wake))
 			return true;
-		/* Who is owed goes to the list's end: each once. */
-		tries = min(tries, nr) - 1;
-	}
 	return false;
 }

@@ -352,7 +352,8 @@ TEST_F(share, is_never_nothing)
 {
 	struct raw a;
 
-	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_SENDER_MAX, 1))));
+	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_SENDER_MAX, 1),
+					       A_U32(WEIR_A_CHANNEL_MESSAGE_MAX, 1024))));
 	ASSERT_EQ(0, raw_open(&a, self->name, RAW_SEND));
 	EXPECT_EQ(1, push(&a, 0, 2));
 	raw_close(&a);

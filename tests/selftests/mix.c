@@ -191,8 +191,13 @@ static void work(struct board *b, const char *name, uint64_t seed)
 			judge(b, name, &w, &cqe[nr], seen);
 			nr++;
 		}
-		for (i = 0; i < nr; i++)
+		/* So that a kill finds it with some. */
+		breathe();
+		for (i = 0; i < nr; i++) {
+			if (chance(&seed) % 4 == 0)
+				breathe();
 			answer(b, &w, &cqe[i], &seed);
+		}
 		if (!nr && raw_enter(&w, WEIR_ENTER_WAIT, 0, 1, 0) < 0)
 			_exit(2);
 	}
@@ -255,6 +260,7 @@ TEST_F_TIMEOUT(mix, everything_at_once, 400)
 	EXPECT_EQ(TOTAL, STAT(self->name, ACCEPTED));
 	EXPECT_EQ(0, STAT(self->name, DROPPED));
 	EXPECT_EQ(0, STAT(self->name, STALE));
+	EXPECT_LT(0, STAT(self->name, CRASHED_SEEN));
 	EXPECT_EQ(STAT(self->name, DEAD),
 		  STAT(self->name, DIED_ATTEMPTS) + STAT(self->name, DIED_REJECTED) +
 		  STAT(self->name, DIED_EXPIRED));

@@ -282,6 +282,7 @@ TEST_F(order, a_key_is_with_one_worker_at_a_time)
 	EXPECT_EQ(1, STAT(self->name, INFLIGHT));
 	EXPECT_EQ(2, STAT(self->name, READY));
 	/* Another key, and none at all, pass by. */
+	ASSERT_EQ(0, raw_enter(&w[0], WEIR_ENTER_STOP, 0, 0, 0));
 	ASSERT_EQ(0, SEND(&s, .num = 10, .key = 8));
 	ASSERT_EQ(10, take(&w[1], &other));
 	ASSERT_EQ(1, raw_ack(&w[1], other.token));
@@ -289,7 +290,6 @@ TEST_F(order, a_key_is_with_one_worker_at_a_time)
 	ASSERT_EQ(20, take(&w[1], &other));
 	ASSERT_EQ(1, raw_ack(&w[1], other.token));
 	/* The next of the key may go to another worker. */
-	ASSERT_EQ(0, raw_enter(&w[0], WEIR_ENTER_STOP, 0, 0, 0));
 	ASSERT_EQ(1, raw_ack(&w[0], cqe.token));
 	for (i = 1; i < 3; i++) {
 		ASSERT_EQ(i, take(&w[1], &cqe));
@@ -975,7 +975,7 @@ TEST_F(order, an_automatic_batch_follows_the_load)
 {
 	struct weir_cqe cqe;
 	struct raw s, w;
-	uint64_t batches;
+	uint64_t batches, went;
 	unsigned int i;
 
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 0),
@@ -996,7 +996,9 @@ TEST_F(order, an_automatic_batch_follows_the_load)
 		ASSERT_EQ(1, raw_ack(&w, cqe.token));
 	}
 	EXPECT_EQ(batches + 20, STAT(self->name, BATCHES));
-	EXPECT_EQ(3, go_to_the_busy(&s, &w, self->name, 3));
+	went = go_to_the_busy(&s, &w, self->name, 3);
+	EXPECT_LE(2, went);
+	EXPECT_GE(3, went);
 	raw_close(&s);
 	raw_close(&w);
 }
