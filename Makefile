@@ -10,10 +10,12 @@ PREFIX	?= /usr/local
 inside	:= tests/vm/chroot
 # make demo ARGS="--seed 7"
 ARGS	?=
+# make bench BENCH_ARGS="--quick --only weir,unix"
+BENCH_ARGS ?=
 
 jobs	:= -j$(shell nproc)
 
-.PHONY: all module tools demo test bench-engine ynl install clean help
+.PHONY: all module tools demo bench test bench-engine ynl install clean help
 all: module tools
 
 help:
@@ -21,6 +23,7 @@ help:
 	@echo 'make module KERNEL=K   build/K/weir.ko; K is lts, next or debug'
 	@echo 'make tools             build/bin, build/lib'
 	@echo 'make demo [HOST=1]     a guided tour, in a VM or on this machine; ARGS=... for it'
+	@echo 'make bench [HOST=1]    weir and its peers: tests/bench/RESULTS.md; BENCH_ARGS=--quick'
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
 	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
 	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
@@ -105,6 +108,24 @@ demo: host-module
 else
 demo: all
 	@tests/vm/run --timeout 600 -- $(demo)
+endif
+
+# What can only be seen from outside the VM: whose processor it is, and how busy.
+bench = tests/bench/run --about "$$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | \
+	head -n 1), $$(nproc) CPUs, load average $$(cut -d ' ' -f 1 /proc/loadavg) \
+	before" $(BENCH_ARGS)
+ifdef HOST
+bench: host-module
+	@$(MAKE) --no-print-directory -C ctl O=$(host)
+	@$(MAKE) --no-print-directory -C tests/bench BUILD=$(host)
+	@insmod $(host)/weir.ko && { \
+		PATH=$(host)/bin:$$PATH LD_LIBRARY_PATH=$(host)/lib \
+			BENCH_BUILD=$(host) $(bench); \
+		status=$$?; rmmod weir && exit $$status; }
+else
+bench: all
+	@$(inside) make --no-print-directory -C tests/bench $(jobs)
+	@tests/vm/run --timeout 2400 --memory 3G -- $(bench)
 endif
 
 install: host-module

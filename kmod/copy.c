@@ -106,6 +106,27 @@ static struct weir_msg *get_buffer(struct weir_channel *ch, u32 cls)
 	}
 }
 
+/**
+ * weir_copy_supply - have a free buffer for a message that is to be copied
+ * @ch: channel
+ * @cls: size class
+ *
+ * Return: 0; -ENOBUFS the pool has none now, -ENOMEM, -ESHUTDOWN, -EINTR.
+ * Context: may sleep.
+ */
+int weir_copy_supply(struct weir_channel *ch, u32 cls)
+{
+	int err;
+
+	if (mutex_lock_killable(&ch->writer_lock))
+		return -EINTR;
+	do {
+		err = READ_ONCE(ch->eng.closed) ? -ESHUTDOWN : grow(ch, cls);
+	} while (err == -ENOBUFS && shrink(ch, cls));
+	mutex_unlock(&ch->writer_lock);
+	return err;
+}
+
 static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 {
 	u32 at = weir_msg_index(msg) << weir_class_shift(msg->blk->cls);
@@ -153,6 +174,7 @@ static bool room(void *arg)
 /* What a writer without memory waits for: a pool, or a buffer that comes back. */
 struct wait_memory {
 	struct weir_channel *ch;
+	const struct weir_peer *sender;
 	u32 cls;
 	u64 returns;
 };
@@ -163,8 +185,30 @@ static bool memory(void *arg)
 	struct weir_channel *ch = w->ch;
 
 	return READ_ONCE(ch->eng.closed) ||
+	       (w->sender && READ_ONCE(w->sender->gone)) ||
 	       READ_ONCE(ch->eng.idle_returns) != w->returns ||
 	       weir_pool_has_room(&ch->pool, w->cls);
+}
+
+/**
+ * weir_copy_wait - wait until weir_copy_supply() is worth another try
+ * @ch: channel
+ * @cls: size class
+ * @returns: @idle_returns of the engine before the last try
+ * @sender: who waits; its end is an end of the wait
+ * @until: absolute CLOCK_MONOTONIC, or NULL
+ *
+ * Return: 0, -EINTR, -ETIME.
+ */
+int weir_copy_wait(struct weir_channel *ch, u32 cls, u64 returns,
+		   const struct weir_peer *sender, ktime_t *until)
+{
+	struct wait_memory w = {
+		.ch = ch, .sender = sender, .cls = cls, .returns = returns,
+	};
+
+	return weir_line_sleep(&ch->pool.wait, &ch->writer.wait, until, memory,
+			       &w);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 
 #include "change.h"
+#include "copy.h"
 #include "endpoint.h"
 #include "line.h"
 
@@ -24,6 +25,8 @@ struct enter {
 	bool nosleep;	/* the time-out was ~0 */
 	bool blocked;	/* an entry waits for room */
 	bool over;	/* of its sender's own share */
+	bool no_memory;	/* to copy into: refuse what would need it */
+	u32 short_of;	/* class + 1 of which a buffer is needed */
 	struct weir_line line;
 	ktime_t until;
 };
@@ -65,12 +68,15 @@ static int submit(struct enter *e)
 	weir_channel_begin(&change, c->ch);
 	spin_lock_bh(&p->sq_lock);
 	p->hold = weir_line_ahead(c->ch, &e->line);
+	p->no_memory = e->no_memory;
 	if (!p->gone)
 		n = weir_engine_submit(&c->ch->eng, p, max,
 				       e->arg->min_complete, false,
 				       ktime_get_ns(), &change.wake);
 	e->blocked = p->blocked;
 	e->over = p->blocked && READ_ONCE(p->over);
+	e->short_of = p->short_of;
+	e->no_memory = false;
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
 	return n;
@@ -111,6 +117,28 @@ static int sleep_for_room(struct enter *e)
 			       e->limited ? &e->until : NULL, room, e);
 }
 
+/* With `zerocopy off`: a buffer to copy the next message into. */
+static int supply(struct enter *e)
+{
+	struct weir_channel *ch = e->c->ch;
+	u64 returns = READ_ONCE(ch->eng.idle_returns);
+	u32 cls = e->short_of - 1;
+	int err = weir_copy_supply(ch, cls);
+
+	if (err != -ENOBUFS && err != -ENOMEM)
+		return err;
+	if (READ_ONCE(ch->eng.cfg.overflow) != WEIR_OVERFLOW_BLOCK) {
+		e->no_memory = true;
+		return 0;
+	}
+	if (e->nowait || !(e->arg->flags & WEIR_ENTER_SQ_WAIT))
+		return -EAGAIN;
+	if (e->nosleep)
+		return -ETIME;
+	return weir_copy_wait(ch, cls, returns, &e->c->ep.peer,
+			      e->limited ? &e->until : NULL);
+}
+
 static bool more_published(struct enter *e)
 {
 	struct weir_rings *r = &e->c->ep.peer.rings;
@@ -135,6 +163,12 @@ static int submit_all(struct enter *e)
 		e->done += n;
 		if (!e->nowait && signal_pending(current) && more_published(e))
 			return -EINTR;
+		if (e->short_of) {
+			err = supply(e);
+			if (err)
+				return err;
+			continue;
+		}
 		if (n == SLOTS_MAX) {
 			cond_resched();
 			continue;

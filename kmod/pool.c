@@ -528,7 +528,7 @@ static void stock(struct weir_pool *pool, struct weir_pool_block *pb)
 	weir_pool_trim(pool, U64_MAX);
 }
 
-/* ---- to and fro ---- */
+/* ---- out and in ---- */
 
 static struct weir_pool_block *take_stored(struct weir_pool *pool, u32 zone)
 {

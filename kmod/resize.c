@@ -83,12 +83,9 @@ static u64 grow(struct weir_pool *pool, u64 bytes)
 		left -= part;
 		all -= min(used, all);
 	}
-	return got ?: grow_zone(pool, smallest, weir_zone_bytes(smallest));
-}
-
-static bool beyond(u64 part, u64 all, u32 thousandths)
-{
-	return part * 1000 > all * thousandths;
+	if (got || !bytes)
+		return got;
+	return grow_zone(pool, smallest, weir_zone_bytes(smallest));
 }
 
 static u64 share(u64 all, u32 thousandths)
@@ -111,9 +108,9 @@ static bool adapt(struct weir_pool *pool)
 
 	if (all < floor) {
 		grown = grow_zone(pool, 0, floor - all + weir_zone_bytes(0) - 1);
-	} else if (beyond(used, all, rules.high) && rules.grow) {
+	} else if (used * 1000 > all * rules.high) {
 		grown = grow(pool, share(all, rules.grow));
-	} else if (!beyond(used, all, rules.low) && rules.shrink) {
+	} else if (used * 1000 < all * rules.low) {
 		weir_pool_collect_all(pool);
 		shrunk = weir_pool_trim(pool, all - min(all, share(all,
 							rules.shrink)));

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "uring.h"
 
 #define DEVICE_DIR	"/dev/weir/"
-#define OPEN_FLAGS	(WEIR_OPEN_SEND | WEIR_OPEN_WORK | WEIR_OPEN_NONBLOCK)
+#define OPEN_FLAGS	(WEIR_OPEN_SEND | WEIR_OPEN_WORK | \
+			 WEIR_OPEN_NONBLOCK | WEIR_OPEN_URING)
 #define OPEN_ROLES	(WEIR_OPEN_SEND | WEIR_OPEN_WORK)
 #define OPTS_SIZE_0	64U	/* sizeof(struct weir_opts) in version 0 */
 
@@ -67,29 +69,31 @@ const char *weir_error(const struct weir *w)
 	return w ? w->error : "";
 }
 
+int weir_explain(struct weir *w, int rc)
+{
+	switch (rc) {
+	case -EINTR:
+		return weir_refuse(w, rc, "a signal ended the wait");
+	case -ETIME:
+		return weir_refuse(w, rc, "the time-out passed");
+	case -EAGAIN:
+		return weir_refuse(w, rc, "the channel has no room");
+	case -ESHUTDOWN:
+		return weir_refuse(w, rc,
+				   "the handle has ended: its channel was deleted or it was kicked");
+	case -EBUSY:
+		return weir_refuse(w, rc,
+				   "the handle belongs to another process");
+	default:
+		return weir_refuse(w, rc, "the kernel refused: errno %d", -rc);
+	}
+}
+
 int weir_ioctl(struct weir *w, unsigned long request, void *arg)
 {
 	int rc = ioctl(w->fd, request, arg);
 
-	if (rc >= 0)
-		return rc;
-	switch (errno) {
-	case EINTR:
-		return weir_refuse(w, -EINTR, "a signal ended the wait");
-	case ETIME:
-		return weir_refuse(w, -ETIME, "the time-out passed");
-	case EAGAIN:
-		return weir_refuse(w, -EAGAIN, "the channel has no room");
-	case ESHUTDOWN:
-		return weir_refuse(w, -ESHUTDOWN,
-				   "the handle has ended: its channel was deleted or it was kicked");
-	case EBUSY:
-		return weir_refuse(w, -EBUSY,
-				   "the handle belongs to another process");
-	default:
-		return weir_refuse(w, -errno, "the kernel refused: errno %d",
-				   errno);
-	}
+	return rc < 0 ? weir_explain(w, -errno) : rc;
 }
 
 /* ---- options ---- */
@@ -248,6 +252,27 @@ static int mark_own(struct weir *w)
 	return 0;
 }
 
+/* A handle without it works, too: what is missing can be asked for. */
+static void setup_uring(struct weir *w)
+{
+	weir_uring_init(w);
+	switch (w->no_uring) {
+	case 0:
+		break;
+	case -EOPNOTSUPP:
+		weir_refuse(w, 0, "ioctl is used: the library was built without liburing");
+		break;
+	case -EPERM:
+	case -ENOSYS:
+		weir_refuse(w, 0, "ioctl is used: io_uring is blocked here (errno %d)",
+			    -w->no_uring);
+		break;
+	default:
+		weir_refuse(w, 0, "ioctl is used: no io_uring could be made (errno %d)",
+			    -w->no_uring);
+	}
+}
+
 static int setup(struct weir *w, int fd, uint32_t roles,
 		 const struct weir_opts *o)
 {
@@ -265,6 +290,8 @@ static int setup(struct weir *w, int fd, uint32_t roles,
 		rc = setup_sender(w, &a);
 	if (!rc && roles & WEIR_OPEN_WORK)
 		rc = setup_worker(w, &a);
+	if (!rc && o->flags & WEIR_OPEN_URING)
+		setup_uring(w);
 	return rc;
 }
 
@@ -341,6 +368,7 @@ void weir_close(struct weir *w)
 	}
 	unmap((const void *)(uintptr_t)w->own,
 	      (uint64_t)sysconf(_SC_PAGESIZE));
+	weir_uring_exit(w);
 	if (w->fd >= 0)
 		close(w->fd);
 	weir_pool_exit(w);

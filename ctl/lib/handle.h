@@ -18,6 +18,8 @@
 
 #pragma GCC visibility push(hidden)
 
+struct weir_uring_ring;
+
 struct weir {
 	/* mappings */
 	struct weir_ring *ring;
@@ -55,6 +57,9 @@ struct weir {
 	int sync_res;
 	struct weir_cqe refused; /* first one not told yet, none if res is 0 */
 
+	struct weir_uring_ring *uring;	/* NULL: ioctl is used... */
+	int no_uring;		/* ...though io_uring was asked for, if below 0 */
+
 	int fd;
 	bool nonblock;
 	bool stopped;		/* the next recv starts delivery */
@@ -75,6 +80,9 @@ uint64_t weir_left(uint64_t deadline);
 /* Writes the sentence for weir_error(); returns @rc. */
 __attribute__((format(printf, 3, 4)))
 int weir_refuse(struct weir *w, int rc, const char *format, ...);
+
+/* A sentence for what may happen to any call into the kernel; returns @rc. */
+int weir_explain(struct weir *w, int rc);
 
 /* ioctl that returns -errno, with a sentence for what may happen to any. */
 int weir_ioctl(struct weir *w, unsigned long request, void *arg);

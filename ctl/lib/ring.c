@@ -34,6 +34,7 @@
  * to private memory (weir_ring_keep()) and count as seen early.
  */
 #include "ring.h"
+#include "uring.h"
 
 static_assert(sizeof(struct weir_sqe) == 64, "ABI");
 static_assert(sizeof(struct weir_cqe) == 64, "ABI");
@@ -108,6 +109,19 @@ bool weir_ring_recalled(const struct weir *w)
 	return kflags(w) & WEIR_RING_RECALL;
 }
 
+bool weir_ring_blocked(struct weir *w)
+{
+	/* Looked at first: the kernel sets it before it moves the head. */
+	bool full = kflags(w) & WEIR_RING_CQ_MORE;
+
+	return weir_ring_pending(w) && !full;
+}
+
+void weir_ring_set_low(struct weir *w, uint32_t low)
+{
+	__atomic_store_n(&w->ring->ucq_low, low, __ATOMIC_RELAXED);
+}
+
 int weir_ring_enter(struct weir *w, uint32_t flags, uint32_t to_submit,
 		    uint32_t min_complete, uint64_t timeout_ns)
 {
@@ -118,7 +132,13 @@ int weir_ring_enter(struct weir *w, uint32_t flags, uint32_t to_submit,
 		.min_complete = min_complete,
 		.timeout_ns = timeout_ns,
 	};
+	int rc;
 
+	if (w->uring && !(flags & ~(WEIR_ENTER_WAIT | WEIR_ENTER_SQ_WAIT))) {
+		rc = weir_uring_enter(w, flags, to_submit, min_complete,
+				      timeout_ns);
+		return rc < 0 ? weir_explain(w, rc) : rc;
+	}
 	return weir_ioctl(w, WEIR_IOC_ENTER, &enter);
 }
 

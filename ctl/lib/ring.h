@@ -42,7 +42,13 @@ bool weir_ring_dead(const struct weir *w);
 /* Blocks that are not needed should be given back: others want memory. */
 bool weir_ring_recalled(const struct weir *w);
 
-/* WEIR_IOC_ENTER; returns what it returns. */
+/* Does an entry stay in the ring for want of room in the channel? */
+bool weir_ring_blocked(struct weir *w);
+
+/* How many completions make a poll ready. */
+void weir_ring_set_low(struct weir *w, uint32_t low);
+
+/* WEIR_IOC_ENTER, or the same through io_uring; returns what it returns. */
 int weir_ring_enter(struct weir *w, uint32_t flags, uint32_t to_submit,
 		    uint32_t min_complete, uint64_t timeout_ns);
 

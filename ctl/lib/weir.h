@@ -44,6 +44,7 @@ struct weir;
 #define WEIR_OPEN_SEND		(1U << 0) /* needs write permission */
 #define WEIR_OPEN_WORK		(1U << 1) /* needs read permission */
 #define WEIR_OPEN_NONBLOCK	(1U << 2) /* -EAGAIN instead of a sleep */
+#define WEIR_OPEN_URING		(1U << 3) /* through io_uring, where it can be */
 
 /**
  * struct weir_opts - how to open a channel; all zero is a good default
@@ -63,6 +64,11 @@ struct weir;
  *
  * NONBLOCK concerns weir_send(), weir_loan(), weir_put() and the answers;
  * calls with a time-out wait as long as that says.
+ *
+ * With URING, messages and answers are submitted, and waited for, through a
+ * small io_uring of the handle's own. Nothing else changes. Where there is none,
+ * since it is blocked (kernel.io_uring_disabled, a container's filter) or the
+ * library was built without liburing, the handle uses ioctl: weir_uring() tells.
  */
 struct weir_opts {
 	uint32_t size;
@@ -126,6 +132,16 @@ void weir_close(struct weir *w);
  * Return: the descriptor, close-on-exec. It belongs to the handle.
  */
 int weir_fd(const struct weir *w);
+
+/**
+ * weir_uring() - does the handle use io_uring?
+ * @w: the handle
+ *
+ * Return: 1 it does; 0 it was not asked to; below 0 it was and cannot:
+ * -EOPNOTSUPP built without liburing, -EPERM or -ENOSYS it is blocked,
+ * -ENOMEM, -EMFILE. Right after weir_open() weir_error() has the sentence.
+ */
+int weir_uring(const struct weir *w);
 
 /**
  * weir_error() - what the last negative return of this handle meant

@@ -107,7 +107,8 @@ static u32 sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
 	if (!p->gone) {
 		p->hold = false;
 		n = weir_engine_submit(e, p, SWEEP_MAX, 0, false, now, wake);
-		if (p->blocked || n == SWEEP_MAX)
+		/* An entry of several slots may not have fitted in. */
+		if (p->blocked || n >= SWEEP_MAX - WEIR_REASON_SLOTS)
 			owe(e, p, wake);
 	}
 	spin_unlock_bh(&p->sq_lock);

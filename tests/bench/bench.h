@@ -101,6 +101,8 @@ struct link {
 	void *state;
 
 	/* payload.c */
+	size_t size;
+	bool touched;
 	unsigned int countdown;
 	struct hist *hist;
 	uint64_t sum;

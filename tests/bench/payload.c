@@ -4,35 +4,30 @@
 #include <string.h>
 #include <sys/mman.h>
 
-size_t payload_next(struct link *l)
+void payload_stamp(void *p)
 {
-	if (!l->countdown || --l->countdown)
-		return l->cell->size;
-	l->countdown = board->period;
-	return l->cell->size - 1;
+	uint64_t now = now_ns();
+
+	memcpy(p, &now, sizeof(now));
 }
 
-void payload_fill(struct link *l, void *p, size_t len)
+void payload_time(struct link *l, const void *p, size_t len)
 {
-	uint64_t now;
+	uint64_t sent;
 
-	if (l->cell->touched)
-		memset(p, (int)l->countdown, len);
-	if (len < l->cell->size) {
-		now = now_ns();
-		memcpy(p, &now, sizeof(now));
-	}
+	if (len != l->size - 1)
+		fail("a message of %zu bytes came, %zu were sent", len, l->size);
+	memcpy(&sent, p, sizeof(sent));
+	if (l->hist)
+		hist_add(l->hist, now_ns() - sent);
 }
 
-size_t payload_write(struct link *l, void *p)
+void payload_touch(void *p, size_t len, unsigned int value)
 {
-	size_t len = payload_next(l);
-
-	payload_fill(l, p, len);
-	return len;
+	memset(p, (int)value, len);
 }
 
-static uint64_t sum(const void *p, size_t len)
+uint64_t payload_sum(const void *p, size_t len)
 {
 	const unsigned char *c = p;
 	uint64_t sum = 0, word;
@@ -45,22 +40,6 @@ static uint64_t sum(const void *p, size_t len)
 	for (; i < len; i++)
 		sum += c[i];
 	return sum;
-}
-
-void payload_read(struct link *l, const void *p, size_t len)
-{
-	uint64_t sent;
-
-	if (l->cell->touched)
-		l->sum += sum(p, len);
-	if (len == l->cell->size)
-		return;
-	if (len != l->cell->size - 1)
-		fail("a message of %zu bytes came, %zu were sent", len,
-		     l->cell->size);
-	memcpy(&sent, p, sizeof(sent));
-	if (l->hist)
-		hist_add(l->hist, now_ns() - sent);
 }
 
 void *payload_buffers(unsigned int nr, size_t size)

@@ -67,6 +67,8 @@ void run_open(struct link *l, const struct cell *cell, enum role role,
 		.role = role,
 		.channel = channel,
 		.index = index,
+		.size = cell->size,
+		.touched = cell->touched,
 		.countdown = role == SENDER ? board->period : 0,
 	};
 	if (role == RECEIVER && cell->scenario != ROUNDTRIP && board->period)

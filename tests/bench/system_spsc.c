@@ -31,6 +31,7 @@ struct state {
 	uint64_t own;		/* position */
 	uint64_t other;		/* last seen */
 	size_t size;
+	struct entry message;	/* as a caller would have it */
 };
 
 static void *shared[2];
@@ -79,22 +80,21 @@ static struct entry *entry_of(struct state *s, uint64_t pos)
 
 static void put(struct link *l, struct state *s)
 {
-	struct entry e;
+	struct entry *e = entry_of(s, s->own);
 	uint64_t word[2];
 
 	if (s->size <= ENTRY) {
-		/* A timed message is recognised by its first word. */
-		memset(&e, 0, sizeof(e));
-		word[0] = payload_write(l, e.bytes);
-		if (word[0] == s->size)
-			memset(&e, 0, sizeof(word[0]));
+		/* Its own first word tells whether a message is timed. */
+		if (payload_write(l, s->message.bytes) == s->size)
+			memset(&s->message, 0, sizeof(word[0]));
+		*e = s->message;
 	} else {
-		memset(&e, 0, sizeof(e));
 		word[0] = (s->own & (s->depth - 1)) * s->size;
 		word[1] = payload_write(l, s->data + word[0]);
-		memcpy(&e, word, sizeof(word));
+		memcpy(&s->message, word, sizeof(word));
+		*e = s->message;
 	}
-	*entry_of(s, s->own++) = e;
+	s->own++;
 }
 
 static void send_batch(struct link *l, unsigned int nr)

@@ -102,6 +102,19 @@ uint64_t message_num(const char *name, uint64_t id, int attr)
 }
 
 /**
+ * message_do - one of the commands on a message
+ *
+ * Return: how many it changed, or a negative errno.
+ */
+int64_t message_do(int cmd, const char *name, uint64_t id)
+{
+	int ret = nl_do(cmd, ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, name),
+				   A_U64(WEIR_A_MESSAGE_ID, id)));
+
+	return ret ?: (int64_t)nl_num(nl_first(), WEIR_A_MESSAGE_COUNT);
+}
+
+/**
  * chan_balanced - does every message accepted have one place, in one reading
  */
 bool chan_balanced(const char *name)
@@ -131,6 +144,13 @@ uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+/* Until the clock has passed a time that means something, such as a deadline. */
+void wait_until(uint64_t ns)
+{
+	while (now_ns() <= ns)
+		breathe();
 }
 
 /* Lets others run between two looks at a condition. */

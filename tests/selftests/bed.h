@@ -38,6 +38,7 @@ uint64_t pool_num(const char *name, int attr);
 uint64_t client_num(const char *name, uint32_t id, int attr);
 uint64_t message_num(const char *name, uint64_t id, int attr);
 bool chan_balanced(const char *name);
+int64_t message_do(int cmd, const char *name, uint64_t id);
 
 #define STAT(name, attr)	stat_of((name), WEIR_A_STATS_##attr)
 #define CHAN(name, attr)	chan_num((name), WEIR_A_CHANNEL_##attr)
@@ -64,6 +65,7 @@ bool chan_balanced(const char *name);
 #define SECOND		1000000000ULL
 
 uint64_t now_ns(void);
+void wait_until(uint64_t ns);
 void breathe(void);
 
 /* Until the condition holds; false if it never did. */

@@ -5,6 +5,7 @@
 #include "kselftest_harness.h"
 
 #include "bed.h"
+#include "cgroup.h"
 
 #define BLOCK		65536
 #define POOL_BYTES	(8 * BLOCK)
@@ -269,40 +270,6 @@ TEST_F(blocks, classes_share_the_memory)
 	raw_close(&r);
 }
 
-#define CGROUP	"/sys/fs/cgroup"
-
-static int put_text(const char *path, const char *file, const char *text)
-{
-	char name[128];
-	int fd, ret = 0;
-
-	snprintf(name, sizeof(name), "%s/%s", path, file);
-	fd = open(name, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-static long get_key(const char *path, const char *file, const char *key)
-{
-	char name[128], word[64];
-	long value = -1, n;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "%s/%s", path, file);
-	f = fopen(name, "re");
-	while (f && fscanf(f, "%63s %ld", word, &n) == 2) {
-		if (!strcmp(word, key))
-			value = n;
-	}
-	if (f)
-		fclose(f);
-	return value;
-}
-
 /* Grows until it is refused. Return: why. */
 static int grow_to_the_end(struct raw *r)
 {
@@ -316,20 +283,14 @@ static int grow_to_the_end(struct raw *r)
 
 TEST_F(blocks, growth_at_a_cgroup_limit_kills_nobody)
 {
-	char name[CHAN_ROOM], path[64], pid[16];
+	char name[CHAN_ROOM], path[64];
 	struct raw r;
 	struct kid k;
-	int ret;
 
-	snprintf(path, sizeof(path), CGROUP "/weir-test-%d", getpid());
-	put_text(CGROUP, "cgroup.subtree_control", "+memory");
-	if (mkdir(path, 0755) || put_text(path, "memory.max", "48M")) {
-		rmdir(path);
+	if (cgroup_make(path, "48M"))
 		SKIP(return, "no cgroup with a memory limit: %s", path);
-	}
 	if (kid_fork(&k)) {
-		snprintf(pid, sizeof(pid), "%d", getpid());
-		ASSERT_EQ(0, put_text(path, "cgroup.procs", pid));
+		ASSERT_EQ(0, cgroup_join(path));
 		ASSERT_EQ(0, chan_new(name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX, 1 << 30))));
 		ASSERT_EQ(0, raw_open(&r, name, RAW_SEND));
 		EXPECT_EQ(-ENOMEM, grow_to_the_end(&r));
@@ -343,8 +304,7 @@ TEST_F(blocks, growth_at_a_cgroup_limit_kills_nobody)
 	}
 	EXPECT_EQ(0, kid_end(&k));
 	EXPECT_EQ(0, get_key(path, "memory.events", "oom_kill"));
-	ret = rmdir(path);
-	EXPECT_TRUE(ret == 0 || WAIT_FOR(rmdir(path) == 0));
+	EXPECT_TRUE(cgroup_end(path));
 }
 
 TEST_HARNESS_MAIN

@@ -146,6 +146,25 @@ same "the most urgent come first" "first/middle/last" \
 weirctl send "$channel" --priority 2 x
 like "the priority is shown where there are some" "*ATTEMPT *PRIO *KEY *ready * 2 *" \
 	"$(weirctl message show "$channel" | tr '\n' ' ')"
+
+# ---- full, and not blocking ----
+
+new_channel messages 3 overflow drop-new
+check "a full channel may drop the new" weirctl send "$channel" 1 2 3 4 5
+same "the old stay" "1/2/3" "$(all | paste -sd/)"
+weirctl channel set "$channel" overflow drop-old
+check "or the old" weirctl send "$channel" 1 2 3 4
+same "the new stay" "2/3/4" "$(all | paste -sd/)"
+like "which is told" "*dropped 3: new when full 2, old when full 1*" \
+	"$(weirctl stats show "$channel")"
+same "and exact" true "$(weirctl -j stats show "$channel" | jq '.[0].exact')"
+new_channel messages 10 overflow error sender-max 20%
+run weirctl send "$channel" 1 2 3
+same "no more than a sender's share" \
+	"1 weirctl: send $channel: message refused: the channel is full, or has this sender's share of it (ENOBUFS); 2 of 3 sent" \
+	"$status $err"
+check "others have theirs" weirctl send "$channel" 4 5
+like "which is told too" "*refused 1: *, share 1 *" "$(weirctl stats show "$channel")"
 channel=$plain
 run weirctl -j send "$channel" a b
 same "send in JSON" '{"channel":"'"$channel"'","sent":2}' "$out"

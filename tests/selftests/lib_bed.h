@@ -58,14 +58,25 @@ static inline bool thread_sleeps(pid_t tid)
 	return state == 'S';
 }
 
+/* What WEIR_VIA=uring adds to the flags of weir_open(). */
+static inline uint32_t via_flags(void)
+{
+	const char *s = getenv("WEIR_VIA");
+
+	return s && !strcmp(s, "uring") ? WEIR_OPEN_URING : 0;
+}
+
 static inline struct weir *open_as(const char *name, uint32_t flags)
 {
-	struct weir_opts o = { .size = sizeof(o), .flags = flags };
+	struct weir_opts o = { .size = sizeof(o),
+			       .flags = flags | via_flags() };
 	struct weir *w;
 	int rc = weir_open(&w, name, &o);
 
 	if (rc)
 		fprintf(stderr, "# weir_open %s: %d\n", name, rc);
+	else if (via_flags() && weir_uring(w) != 1)
+		abort();	/* it would be the same test twice */
 	return w;
 }
 

@@ -18,7 +18,7 @@ struct crew {
 static void *produce(void *arg)
 {
 	struct crew *c = arg;
-	struct weir_opts o = { .size = sizeof(o), .flags = WEIR_OPEN_SEND,
+	struct weir_opts o = { .size = sizeof(o), .flags = WEIR_OPEN_SEND | via_flags(),
 		.sq_entries = c->sq_entries, .cq_entries = c->cq_entries };
 	struct weir_outcome out = { 0 };
 	struct weir *s;
@@ -48,7 +48,7 @@ static void *produce(void *arg)
 static void *consume(void *arg)
 {
 	struct crew *c = arg;
-	struct weir_opts o = { .size = sizeof(o), .flags = WEIR_OPEN_WORK,
+	struct weir_opts o = { .size = sizeof(o), .flags = WEIR_OPEN_WORK | via_flags(),
 		.sq_entries = c->sq_entries, .cq_entries = c->cq_entries };
 	struct weir_msg m[16];
 	struct weir *w;

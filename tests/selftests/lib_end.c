@@ -249,7 +249,7 @@ TEST_F(tight, sends_between_unread_messages)
 {
 	struct weir_opts o = { .size = sizeof(o), .cq_entries = 8,
 		.inflight = 8, .sq_entries = 8,
-		.flags = WEIR_OPEN_SEND | WEIR_OPEN_WORK };
+		.flags = WEIR_OPEN_SEND | WEIR_OPEN_WORK | via_flags() };
 	struct weir *both, *other;
 	uint32_t seen[200] = { 0 }, i, n = 0;
 	static char data[1 << 16];

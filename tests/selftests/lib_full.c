@@ -37,7 +37,7 @@ TEST_F(small, nonblocking_send_refuses_and_sends_nothing)
 TEST_F(small, nonblocking_put_fills_the_ring)
 {
 	struct weir_opts o = { .size = sizeof(o), .sq_entries = 8,
-		.flags = WEIR_OPEN_SEND | WEIR_OPEN_NONBLOCK };
+		.flags = WEIR_OPEN_SEND | WEIR_OPEN_NONBLOCK | via_flags() };
 	struct weir_msg m;
 	struct weir *s, *w;
 	void *buf;
@@ -305,7 +305,7 @@ TEST_F(tight, nonblocking_loan_says_what_is_short)
 TEST_F(tight, own_limit_holds)
 {
 	struct weir_opts o = { .size = sizeof(o), .block_max = 1 << 16,
-		.flags = WEIR_OPEN_SEND | WEIR_OPEN_NONBLOCK };
+		.flags = WEIR_OPEN_SEND | WEIR_OPEN_NONBLOCK | via_flags() };
 	void *buf, *more;
 	struct weir *s;
 
@@ -321,7 +321,7 @@ TEST_F(tight, own_limit_holds)
 TEST_F(tight, own_limit_is_waited_for)
 {
 	struct weir_opts o = { .size = sizeof(o), .block_max = 1 << 16,
-		.flags = WEIR_OPEN_SEND };
+		.flags = WEIR_OPEN_SEND | via_flags() };
 	struct signaller sig;
 	struct weir *s;
 	void *buf;

@@ -85,7 +85,7 @@ TEST_F(nlbad, numbers_out_of_range)
 		{ WEIR_A_CHANNEL_MESSAGES, 0 },
 		{ WEIR_A_CHANNEL_MESSAGES, 16777217 },
 		{ WEIR_A_CHANNEL_MESSAGE_MAX, 0 },
-		{ WEIR_A_CHANNEL_MESSAGE_MAX, 1048577 },
+		{ WEIR_A_CHANNEL_MESSAGE_MAX, 16777217 },
 		{ WEIR_A_CHANNEL_OVERFLOW, 4 },
 		{ WEIR_A_CHANNEL_OVERFLOW, 0xffffffff },
 		{ WEIR_A_CHANNEL_INFLIGHT, 16385 },
@@ -221,11 +221,9 @@ TEST_F(nlbad, values_that_contradict_what_there_is)
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		refuse(_metadata, self->name, ATTRS(bad[i].attr), bad[i].attr.type,
 		       bad[i].text);
-		EXPECT_STREQ(bad[i].text, nl_last.text);
-	}
 	/* Both at once, and in whichever order. */
 	refuse(_metadata, self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH_MAX, 4),
 					   A_U32(WEIR_A_CHANNEL_BATCH_MIN, 5)),

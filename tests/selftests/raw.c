@@ -383,6 +383,12 @@ int raw_put(struct raw *r, const void *data, uint32_t len, struct weir_sqe **sqe
 	return 0;
 }
 
+/* raw_put() for a message that is a number. */
+int raw_put_num(struct raw *r, uint64_t num, struct weir_sqe **sqe)
+{
+	return raw_put(r, &num, sizeof(num), sqe);
+}
+
 /**
  * raw_send - send one message, waiting for room
  *
@@ -577,6 +583,28 @@ int raw_answer(struct raw *r, uint8_t op, uint32_t delay_ms, uint32_t token)
 int raw_ack(struct raw *r, uint32_t token)
 {
 	return raw_answer(r, WEIR_OP_ACK, 0, token);
+}
+
+/**
+ * raw_work_off - acknowledge all messages that are there, one by one, and ask
+ *	for more without sleep
+ *
+ * Return: how many there were, or the error of ENTER.
+ */
+int raw_work_off(struct raw *r)
+{
+	struct weir_cqe cqe;
+	int ret, nr = 0;
+
+	while (!(ret = raw_next_in(r, RAW_NEVER, &cqe))) {
+		if (cqe.type != WEIR_CQE_MSG)
+			continue;
+		ret = raw_ack(r, cqe.token);
+		if (ret < 0)
+			return ret;
+		nr++;
+	}
+	return ret == -ETIME ? nr : ret;
 }
 
 /**

@@ -84,6 +84,7 @@ int raw_submit(struct raw *r);
 uint32_t raw_class(const struct raw *r, uint32_t len);
 int raw_buf(struct raw *r, uint32_t len, uint64_t *addr);
 int raw_put(struct raw *r, const void *data, uint32_t len, struct weir_sqe **sqe);
+int raw_put_num(struct raw *r, uint64_t num, struct weir_sqe **sqe);
 int raw_send(struct raw *r, const void *data, uint32_t len);
 int raw_send_nums(struct raw *r, uint64_t first, unsigned int nr);
 
@@ -98,6 +99,7 @@ struct weir_sqe *raw_put_answer(struct raw *r, uint8_t op, uint32_t delay_ms,
 				const uint32_t *tokens, unsigned int nr);
 int raw_answer(struct raw *r, uint8_t op, uint32_t delay_ms, uint32_t token);
 int raw_ack(struct raw *r, uint32_t token);
+int raw_work_off(struct raw *r);
 int raw_reject(struct raw *r, uint32_t token, const char *reason);
 int raw_result(struct raw *r, struct weir_cqe *cqe);
 

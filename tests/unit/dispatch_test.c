@@ -692,3 +692,149 @@ TEST(alarm_goes_on_when_more_can_go_than_one_hand_out_takes)
 	CHECK_EQ(f.w.e.alarm, U64_MAX);
 	world_exit(&f.w);
 }
+
+/* ---- limits of a batch ---- */
+
+static void reconfigure(struct fixture *f, u32 batch, u64 bytes, u64 cost)
+{
+	struct weir_config cfg = f->w.e.cfg;
+
+	cfg.batch = batch;
+	cfg.batch_min = 2;
+	cfg.batch_max = 16;
+	cfg.batch_bytes = bytes;
+	cfg.batch_cost = cost;
+	world_configure(&f->w, &cfg);
+}
+
+TEST(batch_holds_no_more_bytes_than_it_may)
+{
+	static const u32 lens[] = { 40, 60, 1, 101, 50, 50, 50 };
+	static const u32 batches[] = { 2, 1, 1, 2, 1 };
+	struct client *v;
+	struct fixture f;
+	u32 i, k, n = 0;
+
+	setup(&f, 64, 0, 64);
+	reconfigure(&f, 64, 100, 0);
+	v = worker(&f.w);
+	client_stop(v, true);
+	for (i = 0; i < 7; i++)
+		sqe_send(f.p, lens[i]);
+	CHECK_EQ(enter(f.p), 7);
+	client_stop(v, false);
+	for (i = 0; i < 5; i++) {
+		CHECK_EQ(unread(v), batches[i]);
+		CHECK_EQ(f.w.e.c.batches, i + 1);
+		for (k = 0; k < batches[i]; k++) {
+			struct weir_cqe cqe = msg_get(v);
+
+			CHECK_EQ(cqe.len, lens[n++]);
+			sqe_answer(v, WEIR_OP_ACK, cqe.token);
+		}
+		CHECK_EQ(enter(v), batches[i]);
+	}
+	CHECK_EQ(n, 7);
+	world_exit(&f.w);
+}
+
+TEST(batch_holds_no_more_cost_than_it_may_but_one_message)
+{
+	static const u32 costs[] = { 0, 5, 5, 11, U32_MAX, U32_MAX, 10 };
+	static const u32 batches[] = { 3, 1, 1, 1, 1 };
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 64, 0, 64);
+	reconfigure(&f, 64, 0, 10);
+	v = worker(&f.w);
+	client_stop(v, true);
+	for (i = 0; i < 7; i++)
+		sqe_send(f.p, 1)->cost = costs[i];
+	CHECK_EQ(enter(f.p), 7);
+	client_stop(v, false);
+	for (i = 0; i < 5; i++)
+		CHECK_EQ(ack_all(v), batches[i]);
+	world_exit(&f.w);
+}
+
+TEST(bytes_or_cost_of_a_batch_end_its_lingering)
+{
+	struct client *v;
+	struct fixture f;
+
+	setup(&f, 64, 5 * MS, 64);
+	reconfigure(&f, 64, 100, 10);
+	v = worker(&f.w);
+	sqe_send(f.p, 60);
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(v);
+	sqe_send(f.p, 40);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(ack_all(v), 2);
+	sqe_send(f.p, 1)->cost = 9;
+	CHECK_EQ(enter(f.p), 1);
+	cqe_none(v);
+	sqe_send(f.p, 1)->cost = 1;
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(ack_all(v), 2);
+	world_exit(&f.w);
+}
+
+TEST(batch_auto_grows_while_full_and_more_waits_and_halves_when_not)
+{
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 0, 0, 64);
+	reconfigure(&f, 0, 0, 0);
+	v = worker(&f.w);
+	client_stop(v, true);
+	CHECK_LE(2, f.w.e.batch);
+	CHECK_LE(f.w.e.batch, 16);
+	reconfigure(&f, 2, 0, 0);
+	reconfigure(&f, 0, 0, 0);
+	CHECK_EQ(f.w.e.batch, 2);
+	send_many(f.p, 200);
+	client_stop(v, false);
+	/* 2, then 6, 10, 14, 16, 16: as long as it has room. */
+	CHECK_EQ(f.w.e.batch, 16);
+	CHECK_EQ(unread(v), 64);
+	CHECK_EQ(f.w.e.c.batches, 6);
+	client_stop(v, true);
+	while (unread(v))
+		sqe_answer(v, WEIR_OP_ACK, msg_get(v).token);
+	enter(v);
+	world_lock(&f.w);
+	weir_ledger_purge(&f.w.e, WEIR_MESSAGE_STATE_READY, 1000);
+	world_unlock(&f.w);
+	returns_get(f.p);
+	client_stop(v, false);
+	for (i = 16; i; i /= 2) {
+		send_one(f.p);
+		CHECK_EQ(f.w.e.batch, max(i / 2, 2U));
+		CHECK_EQ(ack_all(v), 1);
+	}
+	world_exit(&f.w);
+}
+
+TEST(batch_auto_obeys_new_bounds_at_once)
+{
+	struct weir_config cfg;
+	struct fixture f;
+
+	setup(&f, 50, 0, 64);
+	CHECK_EQ(f.w.e.batch, 50);
+	cfg = f.w.e.cfg;
+	cfg.batch = 0;
+	cfg.batch_min = 3;
+	cfg.batch_max = 30;
+	world_configure(&f.w, &cfg);
+	CHECK_EQ(f.w.e.batch, 30);
+	cfg.batch_min = cfg.batch_max = 40;
+	world_configure(&f.w, &cfg);
+	CHECK_EQ(f.w.e.batch, 40);
+	world_exit(&f.w);
+}

@@ -295,3 +295,146 @@ TEST(nobody_without_room_is_ever_chosen)
 		world_exit(&f.w);
 	}
 }
+
+/* ---- places ---- */
+
+TEST(who_has_been_there_longest_goes_first_among_equals)
+{
+	struct fixture f;
+	u32 i;
+
+	setup(&f, WEIR_POLICY_LEAST_INFLIGHT);
+	for (i = 0; i < NR; i++)
+		CHECK_EQ(next(&f), i);
+	ack_some(&f, 2, 1);
+	ack_some(&f, 0, 1);
+	ack_some(&f, 3, 1);
+	CHECK_EQ(next(&f), 2);
+	CHECK_EQ(next(&f), 0);
+	CHECK_EQ(next(&f), 3);
+	world_exit(&f.w);
+}
+
+TEST(better_score_goes_before_holding_nothing_when_a_batch_waits)
+{
+	struct fixture f;
+	u32 i;
+
+	setup(&f, WEIR_POLICY_LEAST_LOADED);
+	for (i = 1; i < NR; i++)
+		client_stop(f.v[i], true);
+	CHECK_EQ(next(&f), 0);
+	client_stop(f.v[1], false);
+	set_load(&f, 1, 900);
+	/* A batch is one message here, so the busy one may have it as well. */
+	CHECK_EQ(next(&f), 0);
+	set_load(&f, 0, 950);
+	CHECK_EQ(next(&f), 1);
+	world_exit(&f.w);
+}
+
+TEST(worker_with_a_full_ring_is_passed_over_until_it_enters)
+{
+	struct weir_config cfg = world_config;
+	struct client *p, *a, *b;
+	struct world w;
+	u32 token[2];
+
+	cfg.policy = WEIR_POLICY_ROUND_ROBIN;
+	cfg.batch = 1;
+	world_init(&w, &cfg);
+	p = producer(&w);
+	a = client_new(&w, WEIR_ROLE_WORK, 8, 2, 64);
+	b = client_new(&w, WEIR_ROLE_WORK, 8, 64, 1);
+	send_one(p);
+	send_one(p);
+	send_one(p);			/* a, b, a */
+	CHECK_EQ(a->p.tags.used, 2);
+	CHECK_EQ(b->p.tags.used, 1);
+	send_one(p);
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 1);
+	CHECK(a->ring.kflags & WEIR_RING_CQ_MORE);
+	CHECK_EQ(a->p.choice, WEIR_CHOICE_NONE);
+	token[0] = msg_get(a).token;
+	token[1] = msg_get(a).token;
+	send_one(p);
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 2);
+	CHECK(a->ring.kflags & WEIR_RING_CQ_MORE);
+	CHECK_EQ(enter_want(a), 0);
+	CHECK_EQ(unread(a), 2);
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 0);
+	msg_get(a);
+	answer(a, WEIR_OP_ACK, token[0]);
+	answer(a, WEIR_OP_ACK, token[1]);
+	world_exit(&w);
+}
+
+/* It works, too, and the returns that waited come in by another's doing. */
+TEST(flag_stays_for_who_was_passed_over_when_its_returns_come)
+{
+	struct weir_config cfg = world_config;
+	struct client *c, *v, *p;
+	struct world w;
+	u32 i;
+
+	cfg.batch = 1;
+	cfg.policy = WEIR_POLICY_ROUND_ROBIN;
+	world_init(&w, &cfg);
+	p = producer(&w);
+	v = client_new(&w, WEIR_ROLE_WORK, 64, 64, 64);
+	c = client_new(&w, WEIR_ROLE_SEND | WEIR_ROLE_WORK, 64, 2, 64);
+	client_grant(c, 0);
+	client_stop(c, true);
+	for (i = 0; i < 50; i++) {
+		sqe_send(c, 1);
+		CHECK_EQ(enter(c), 1);
+	}
+	for (i = 0; i < 15; i++)
+		sqe_answer(v, WEIR_OP_ACK, msg_get(v).token);
+	CHECK_EQ(enter(v), 15);
+	CHECK_EQ(unread(c), 2);		/* full of returns */
+	answer(v, WEIR_OP_ACK, msg_get(v).token);
+	CHECK(!list_empty(&c->p.returns));
+	client_stop(c, false);
+	client_stop(v, true);
+	send_one(p);			/* may go to nobody but @c */
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 1);
+	CHECK_EQ(c->p.choice, WEIR_CHOICE_NONE);
+	while (unread(c))
+		cqe_get(c, WEIR_CQE_RETURN);
+	answer(v, WEIR_OP_ACK, msg_get(v).token);
+	CHECK(list_empty(&c->p.returns));
+	/* The message waits for it, and it is told. */
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 1);
+	CHECK(c->ring.kflags & WEIR_RING_CQ_MORE);
+	while (unread(c))
+		cqe_get(c, WEIR_CQE_RETURN);
+	CHECK_EQ(enter(c), 0);
+	CHECK(!(c->ring.kflags & WEIR_RING_CQ_MORE));
+	CHECK_EQ(weir_lane_ready(&w.e.lane), 0);
+	msg_get(c);
+	world_exit(&w);
+}
+
+TEST(ended_worker_leaves_no_trace_wherever_it_was)
+{
+	struct weir_config cfg;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, WEIR_POLICY_LEAST_INFLIGHT);
+	cfg = f.w.e.cfg;
+	cfg.batch = 64;
+	world_configure(&f.w, &cfg);
+	CHECK_LT(next(&f), NR);		/* one gathers, the others are idle */
+	client_stop(f.v[3], true);	/* stale, and in no list */
+	touch(&f, 1);			/* stale, and in one */
+	for (i = 0; i < NR; i++)
+		client_end(f.v[i], WEIR_END_DEATH);
+	for (i = 0; i < WEIR_NR_CHOICES; i++) {
+		CHECK_EQ(f.w.e.open[i].used, 0);
+		CHECK_EQ(f.w.e.open[i].nr, 0);
+	}
+	CHECK(list_empty(&f.w.e.stale));
+	world_exit(&f.w);
+}

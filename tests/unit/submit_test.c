@@ -630,6 +630,485 @@ TEST(answers_are_taken_while_the_channel_is_full_or_draining)
 	world_exit(&f.w);
 }
 
+TEST(priority_beyond_the_channels_is_EINVAL)
+{
+	struct weir_config cfg = world_config;
+	struct weir_sqe *s;
+	struct fixture f;
+	u32 prio;
+
+	cfg.priorities = 3;
+	setup(&f, &cfg);
+	for (prio = 0; prio < 3; prio++) {
+		sqe_send(f.p, 1)->prio = prio;
+		CHECK_EQ(enter(f.p), 1);
+		cqe_none(f.p);
+		CHECK_EQ(world_msg(&f.w, prio + 1)->prio, prio);
+	}
+	for (prio = 3; prio < 256; prio++) {
+		s = sqe_send(f.p, 1);
+		s->prio = prio;
+		CHECK_EQ(refusal(f.p, s), -EINVAL);
+	}
+	CHECK_EQ(f.w.e.c.accepted, 3);
+	world_exit(&f.w);
+}
+
+TEST(priorities_and_their_burst_are_obeyed_on_the_way_to_a_worker)
+{
+	static const u64 order[] = { 2, 3, 1, 4, 5 };
+	struct weir_config cfg = world_config;
+	struct weir_cqe cqe;
+	struct fixture f;
+	u32 i;
+
+	cfg.priorities = 2;
+	cfg.priority_burst = 2;
+	setup(&f, &cfg);
+	for (i = 0; i < 5; i++)
+		sqe_send(f.p, 1)->prio = !i;
+	CHECK_EQ(enter(f.p), 5);
+	client_stop(f.v, false);
+	for (i = 0; i < 5; i++) {
+		cqe = msg_get(f.v);
+		CHECK_EQ(cqe.seq, order[i]);
+		CHECK_EQ(cqe.prio, order[i] == 1);
+	}
+	world_exit(&f.w);
+}
+
+TEST(order_holds_for_each_producer_and_priority)
+{
+	struct weir_config cfg = world_config;
+	u64 last[2][4] = { { 0 } };
+	struct weir_cqe cqe;
+	struct fixture f;
+	u32 i, who;
+
+	cfg.priorities = 4;
+	cfg.priority_burst = 3;
+	cfg.batch = 5;
+	setup(&f, &cfg);
+	for (i = 0; i < 200; i++) {
+		struct client *c = i % 3 ? f.p : f.other;
+		struct weir_sqe *s = sqe_send(c, 1);
+
+		s->prio = i * 7 % 4;
+		s->corr = i + 1;
+		CHECK_EQ(enter(c), 1);
+	}
+	client_stop(f.v, false);
+	for (i = 0; i < 200; i++) {
+		if (!unread(f.v))
+			CHECK_EQ(enter_want(f.v), 0);
+		cqe = msg_get(f.v);
+		who = cqe.src == f.p->p.id;
+		CHECK_LT(last[who][cqe.prio], cqe.corr);
+		last[who][cqe.prio] = cqe.corr;
+		answer(f.v, WEIR_OP_ACK, cqe.token);
+	}
+	CHECK(weir_engine_empty(&f.w.e));
+	world_exit(&f.w);
+}
+
+/* ---- time ---- */
+
+TEST(deferred_message_is_ready_after_its_time)
+{
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, NULL);
+	client_stop(f.v, false);
+	sqe_send(f.p, 1)->defer_ms = 20;
+	sqe_send(f.p, 2)->defer_ms = 86400000;
+	sqe_send(f.p, 3)->defer_ms = 10;
+	CHECK_EQ(enter(f.p), 3);
+	CHECK_EQ(f.w.e.lane.nr_delayed, 3);
+	CHECK_EQ(weir_engine_room(&f.w.e), 65536 - 3);
+	CHECK_EQ(f.w.e.alarm, f.w.now + 10 * MS);
+	world_tick(&f.w, 10 * MS - 1);
+	cqe_none(f.v);
+	world_tick(&f.w, 1);
+	cqe = msg_get(f.v);
+	CHECK_EQ(cqe.len, 3);
+	CHECK_EQ(cqe.flags, 0);
+	CHECK_EQ(cqe.attempts, 1);
+	world_tick(&f.w, 10 * MS);
+	CHECK_EQ(enter_want(f.v), 0);
+	CHECK_EQ(msg_get(f.v).len, 1);
+	world_tick(&f.w, 86400000 * MS);
+	CHECK_EQ(enter_want(f.v), 0);
+	CHECK_EQ(msg_get(f.v).len, 2);
+	world_exit(&f.w);
+}
+
+TEST(deferral_beyond_a_day_or_in_a_fan_out_is_EINVAL)
+{
+	struct weir_config cfg = world_config;
+	struct weir_sqe *s;
+	struct fixture f;
+
+	setup(&f, NULL);
+	s = sqe_send(f.p, 1);
+	s->defer_ms = 86400001;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	s = sqe_send(f.p, 1);
+	s->defer_ms = U32_MAX;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	world_exit(&f.w);
+	cfg.delivery = WEIR_DELIVERY_FANOUT;
+	setup(&f, &cfg);
+	s = sqe_send(f.p, 1);
+	s->defer_ms = 1;
+	CHECK_EQ(refusal(f.p, s), -EINVAL);
+	world_exit(&f.w);
+}
+
+TEST(waiting_message_dies_at_its_deadline)
+{
+	struct weir_sqe *s;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, NULL);
+	sqe_send(f.p, 1)->deadline_ns = f.w.now + 10;	/* ready */
+	s = sqe_send(f.p, 1);				/* delayed */
+	s->deadline_ns = f.w.now + 20;
+	s->defer_ms = 1000;
+	sqe_send(f.p, 1)->key = 1;			/* leads */
+	s = sqe_send(f.p, 1);				/* parked */
+	s->key = 1;
+	s->deadline_ns = f.w.now + 30;
+	sqe_send(f.p, 1)->deadline_ns = f.w.now;	/* too late already */
+	CHECK_EQ(enter(f.p), 5);
+	CHECK_EQ(f.w.e.c.died_expired, 1);
+	for (i = 1; i <= 3; i++) {
+		CHECK_EQ(f.w.e.alarm, f.w.now + 10);
+		world_tick(&f.w, 9);
+		CHECK_EQ(f.w.e.c.died_expired, i);
+		world_tick(&f.w, 1);
+		CHECK_EQ(f.w.e.c.died_expired, i + 1);
+	}
+	CHECK_EQ(world_msg(&f.w, 4)->reason, WEIR_DEAD_REASON_EXPIRED);
+	CHECK_EQ(f.w.e.nr_dead, 4);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
+	CHECK_EQ(f.p->p.settled_dead, 4);
+	CHECK_EQ(f.p->p.queued, 1);
+	world_exit(&f.w);
+}
+
+TEST(deadline_does_not_touch_what_a_worker_has)
+{
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, NULL);
+	client_stop(f.v, false);
+	sqe_send(f.p, 1)->deadline_ns = f.w.now + 10;
+	CHECK_EQ(enter(f.p), 1);
+	cqe = msg_get(f.v);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
+	world_tick(&f.w, 1000);
+	CHECK_EQ(f.w.e.nr_inflight, 1);
+	answer(f.v, WEIR_OP_ACK, cqe.token);
+	CHECK_EQ(f.w.e.c.acked, 1);
+	/* One that comes back after its deadline is dead. */
+	sqe_send(f.p, 1)->deadline_ns = f.w.now + 10;
+	CHECK_EQ(enter(f.p), 1);
+	cqe = msg_get(f.v);
+	world_tick(&f.w, 1000);
+	answer(f.v, WEIR_OP_RELEASE, cqe.token);
+	cqe_none(f.v);
+	CHECK_EQ(f.w.e.c.died_expired, 1);
+	world_exit(&f.w);
+}
+
+TEST(requeued_message_that_had_expired_lives)
+{
+	struct weir_cqe cqe;
+	struct fixture f;
+
+	setup(&f, NULL);
+	sqe_send(f.p, 1)->deadline_ns = f.w.now + 10;
+	CHECK_EQ(enter(f.p), 1);
+	world_tick(&f.w, 10);
+	CHECK_EQ(f.w.e.nr_dead, 1);
+	world_lock(&f.w);
+	CHECK(weir_ledger_requeue(&f.w.e, world_msg(&f.w, 1)));
+	world_unlock(&f.w);
+	world_tick(&f.w, 1000 * MS);
+	client_stop(f.v, false);
+	cqe = msg_get(f.v);
+	CHECK_EQ(cqe.seq, 1);
+	CHECK_EQ(cqe.deadline_ns, 0);
+	world_exit(&f.w);
+}
+
+TEST(ttl_is_the_deadline_of_those_without_one)
+{
+	struct weir_config cfg = world_config;
+	struct fixture f;
+
+	cfg.ttl = 100;
+	setup(&f, &cfg);
+	sqe_send(f.p, 1);
+	sqe_send(f.p, 1)->deadline_ns = f.w.now + 1000;
+	CHECK_EQ(enter(f.p), 2);
+	CHECK_EQ(world_msg(&f.w, 1)->deadline, f.w.now + 100);
+	CHECK_EQ(world_msg(&f.w, 2)->deadline, f.w.now + 1000);
+	world_tick(&f.w, 100);
+	CHECK_EQ(f.w.e.c.died_expired, 1);
+	world_exit(&f.w);
+}
+
+TEST(more_than_one_tick_takes_can_expire_at_once)
+{
+	struct weir_config cfg = world_config;
+	u32 nr = WEIR_TICK_MAX + 50, left, k;
+	struct fixture f;
+
+	cfg.ttl = 100;
+	setup(&f, &cfg);
+	for (left = nr; left; left -= k) {
+		k = min(left, 200U);
+		send_many(f.p, k);
+	}
+	f.w.now += 100;
+	world_tick_once(&f.w);
+	CHECK_EQ(f.w.e.nr_dead, WEIR_TICK_MAX);
+	CHECK_LE(f.w.e.alarm, f.w.now);
+	world_tick(&f.w, 0);
+	CHECK_EQ(f.w.e.nr_dead, nr);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
+	world_exit(&f.w);
+}
+
+/* ---- overflow ---- */
+
+TEST(drop_new_accepts_and_drops_what_comes_to_a_full_channel)
+{
+	struct weir_config cfg = depth(3, WEIR_OVERFLOW_DROP_NEW);
+	struct fixture f;
+	u32 i;
+
+	setup(&f, &cfg);
+	for (i = 0; i < 4; i++)
+		sqe_send(f.p, i + 1);
+	sqe_send(f.p, 5)->flags = WEIR_SQE_RESULT | WEIR_SQE_NOWAIT;
+	CHECK_EQ(enter(f.p), 5);
+	CHECK_EQ(result_get(f.p), 0);
+	CHECK_EQ(returns_get(f.p), 2);
+	CHECK_EQ(f.w.e.c.accepted, 5);
+	CHECK_EQ(f.w.e.c.dropped, 2);
+	CHECK_EQ(f.w.e.c.dropped_new, 2);
+	CHECK_EQ(f.w.e.c.refused + f.w.e.c.blocked, 0);
+	CHECK_EQ(f.p->p.accepted, 5);
+	CHECK_EQ(f.p->p.unsettled, 3);
+	client_stop(f.v, false);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(msg_get(f.v).len, i + 1);
+	cqe_none(f.v);
+	world_exit(&f.w);
+}
+
+TEST(drop_old_gives_up_the_oldest_of_the_least_urgent)
+{
+	struct weir_config cfg = depth(4, WEIR_OVERFLOW_DROP_OLD);
+	static const u8 prio[] = { 0, 1, 0, 1, 0, 0, 0 };
+	static const u64 left[] = { 3, 5, 6, 7 };
+	struct fixture f;
+	u32 i;
+
+	cfg.priorities = 2;
+	setup(&f, &cfg);
+	for (i = 0; i < 7; i++)
+		sqe_send(f.p, 1)->prio = prio[i];
+	CHECK_EQ(enter(f.p), 7);
+	CHECK_EQ(f.w.e.c.accepted, 7);
+	CHECK_EQ(f.w.e.c.dropped, 3);
+	CHECK_EQ(f.w.e.c.dropped_old, 3);
+	CHECK_EQ(returns_get(f.p), 3);
+	client_stop(f.v, false);
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(msg_get(f.v).seq, left[i]);
+	cqe_none(f.v);
+	world_exit(&f.w);
+}
+
+TEST(drop_old_spares_inflight_delayed_and_suspect_messages)
+{
+	struct weir_config cfg = depth(3, WEIR_OVERFLOW_DROP_OLD);
+	struct client *v;
+	struct fixture f;
+
+	setup(&f, &cfg);
+	v = worker(&f.w);
+	send_one(f.p);			/* 1: becomes a suspect */
+	msg_get(v);
+	client_end(v, WEIR_END_DEATH);
+	CHECK_EQ(f.w.e.lane.nr_suspect, 1);
+	sqe_send(f.p, 1)->defer_ms = 5;	/* 2: delayed */
+	CHECK_EQ(enter(f.p), 1);
+	v = worker(&f.w);		/* takes 1 */
+	CHECK_EQ(msg_get(v).seq, 1);
+	sqe_send(f.p, 1)->defer_ms = 5;	/* 3: delayed */
+	sqe_send(f.p, 1)->defer_ms = 5;	/* 4: delayed */
+	CHECK_EQ(enter(f.p), 2);
+	CHECK_EQ(weir_engine_room(&f.w.e), 0);
+	/* Nothing can be given up for it. */
+	send_one(f.p);			/* 5 */
+	CHECK_EQ(f.w.e.c.dropped_new, 1);
+	CHECK_EQ(f.w.e.c.dropped_old, 0);
+	client_end(v, WEIR_END_DEATH);	/* 1 waits again, as a suspect */
+	send_one(f.p);			/* 6 */
+	CHECK_EQ(f.w.e.c.dropped_new, 2);
+	CHECK_EQ(world_msg(&f.w, 1)->state, WEIR_MSG_READY);
+	CHECK_EQ(f.w.e.lane.nr_delayed, 3);
+	world_exit(&f.w);
+}
+
+TEST(drop_old_gives_up_one_behind_a_leader_if_there_is_no_other)
+{
+	struct weir_config cfg = depth(2, WEIR_OVERFLOW_DROP_OLD);
+	struct weir_cqe cqe;
+	struct fixture f;
+	u32 i;
+
+	setup(&f, &cfg);
+	client_stop(f.v, false);
+	for (i = 0; i < 4; i++)
+		sqe_send(f.p, 1)->key = 9;
+	CHECK_EQ(enter(f.p), 4);	/* one was taken after all were in */
+	CHECK_EQ(f.w.e.c.dropped_old, 2);
+	cqe = msg_get(f.v);
+	sqe_send(f.p, 1)->key = 9;
+	sqe_send(f.p, 1)->key = 9;
+	CHECK_EQ(enter(f.p), 2);
+	CHECK_EQ(f.w.e.c.dropped_old, 3);
+	CHECK_EQ(f.w.e.lane.keys.nr_parked, 2);
+	answer(f.v, WEIR_OP_ACK, cqe.token);
+	CHECK_EQ(msg_get(f.v).seq, 5);
+	world_exit(&f.w);
+}
+
+/* ---- the share of one sender ---- */
+
+TEST(share_blocks_only_its_owner_who_is_woken_when_it_has_some_again)
+{
+	struct weir_config cfg = depth(10, WEIR_OVERFLOW_BLOCK);
+	struct weir_cqe cqe;
+	struct fixture f;
+	u32 woken, i;
+
+	cfg.sender_max = 30;
+	setup(&f, &cfg);
+	CHECK_EQ(weir_engine_share(&f.w.e), 3);
+	for (i = 0; i < 5; i++)
+		sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 3);
+	CHECK(f.p->p.blocked && f.p->p.over);
+	CHECK(!weir_engine_open(&f.w.e, &f.p->p));
+	CHECK(weir_engine_open(&f.w.e, &f.other->p));
+	CHECK(weir_engine_open(&f.w.e, NULL));
+	for (i = 0; i < 3; i++)
+		send_one(f.other);
+	CHECK_EQ(f.w.e.c.accepted, 6);
+	woken = f.p->nr_woken;
+	/* The other's messages go: that is nothing to it. */
+	world_lock(&f.w);
+	CHECK(weir_ledger_kill(&f.w.e, world_msg(&f.w, 4), f.w.now));
+	world_unlock(&f.w);
+	CHECK_EQ(f.p->nr_woken, woken);
+	world_lock(&f.w);
+	CHECK(weir_ledger_kill(&f.w.e, world_msg(&f.w, 1), f.w.now));
+	world_unlock(&f.w);
+	CHECK_EQ(f.p->nr_woken, woken + 1);
+	CHECK(!f.p->p.over);
+	CHECK(weir_engine_open(&f.w.e, &f.p->p));
+	CHECK_EQ(enter(f.p), 1);
+	CHECK(f.p->p.over);
+	woken = f.p->nr_woken;
+	client_stop(f.v, false);	/* takes them all */
+	CHECK_EQ(f.p->nr_woken, woken + 1);
+	CHECK_EQ(enter(f.p), 1);
+	cqe = msg_get(f.v);
+	CHECK_EQ(cqe.seq, 2);
+	world_exit(&f.w);
+}
+
+TEST(share_is_refused_or_dropped_as_overflow_says)
+{
+	struct weir_config cfg = depth(10, WEIR_OVERFLOW_ERROR);
+	struct fixture f;
+	u32 i;
+
+	cfg.sender_max = 20;
+	setup(&f, &cfg);
+	for (i = 0; i < 3; i++)
+		sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 3);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
+	CHECK_EQ(f.w.e.c.refused_share, 1);
+	CHECK_EQ(f.w.e.c.refused_full, 1);
+	cfg.overflow = WEIR_OVERFLOW_DROP_OLD;
+	world_configure(&f.w, &cfg);
+	send_one(f.other);
+	send_one(f.p);
+	/* Its own new one is lost, and nobody else's. */
+	CHECK_EQ(f.w.e.c.dropped_new, 1);
+	CHECK_EQ(f.w.e.c.dropped_old, 0);
+	cfg.overflow = WEIR_OVERFLOW_DROP_NEW;
+	world_configure(&f.w, &cfg);
+	send_one(f.p);
+	CHECK_EQ(f.w.e.c.dropped_new, 2);
+	CHECK_EQ(f.w.e.c.refused_share, 1);
+	CHECK_EQ(f.p->p.queued, 2);
+	CHECK_EQ(f.other->p.queued, 1);
+	world_exit(&f.w);
+}
+
+TEST(share_is_at_least_one_message_and_100_percent_is_none)
+{
+	struct weir_config cfg = depth(5, WEIR_OVERFLOW_ERROR);
+	struct fixture f;
+
+	cfg.sender_max = 1;
+	setup(&f, &cfg);
+	CHECK_EQ(weir_engine_share(&f.w.e), 1);
+	send_one(f.p);
+	sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(result_get(f.p), -ENOBUFS);
+	cfg.sender_max = 100;
+	world_configure(&f.w, &cfg);
+	CHECK_EQ(weir_engine_share(&f.w.e), U32_MAX);
+	send_many(f.p, 4);
+	CHECK_EQ(f.p->p.queued, 5);
+	cfg.messages = 16777216;
+	cfg.sender_max = 99;
+	world_configure(&f.w, &cfg);
+	CHECK_EQ(weir_engine_share(&f.w.e), 16777216ULL * 99 / 100);
+	world_exit(&f.w);
+}
+
+TEST(nothing_counts_against_the_share_of_the_kernels_own_sender)
+{
+	struct weir_config cfg = depth(10, WEIR_OVERFLOW_BLOCK);
+	struct client *k;
+	struct fixture f;
+
+	cfg.sender_max = 1;
+	setup(&f, &cfg);
+	k = client_kernel(&f.w, WEIR_ROLE_SEND);
+	k->p.queued = 5;
+	world_lock(&f.w);
+	CHECK_EQ(weir_engine_admit(&f.w.e, &k->p, NULL, false), 0);
+	k->p.queued = 0;
+	world_unlock(&f.w);
+	world_exit(&f.w);
+}
+
 /* ---- what comes when the user writes anything at all ---- */
 
 static u64 state;

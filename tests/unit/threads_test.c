@@ -561,3 +561,160 @@ TEST(nothing_is_lost_when_all_happens_at_once)
 	world_exit(&w);
 	free(window);
 }
+
+/* ---- publishing without a call ---- */
+
+static bool needs_enter(const struct client *c)
+{
+	/* Pairs with weir_promise_withdraw(): it sees the tail, or we this. */
+	smp_mb();
+	return READ_ONCE(c->ring.kflags) &
+	       (WEIR_RING_NEED_ENTER | WEIR_RING_CQ_MORE);
+}
+
+static bool can_go_on(struct part *part)
+{
+	return has_completion(part) || has_room(part);
+}
+
+/* Enters only when it is told to; nobody else enters for it. */
+static void *produce_quietly(void *arg)
+{
+	struct part *part = arg;
+	struct client *c = part->c;
+	u32 sent = 0, calls = 0;
+	struct weir_cqe cqe;
+	bool told;
+
+	for (;;) {
+		sent += send_some(part, sent);
+		told = needs_enter(c);
+		if (told) {
+			k_enter(part, 0);
+			calls++;
+		}
+		while (cqe_pop(c, &cqe))
+			CHECK_EQ(cqe.type, WEIR_CQE_RETURN);
+		if (c->nr_free == c->max_free && sent == part->to_send)
+			break;
+		if (c->nr_free && sent < part->to_send && sq_space(c))
+			continue;
+		/* Blocked, and to try again itself; or to be looked after. */
+		if (told && sq_space(c) < c->p.rings.sq_entries &&
+		    needs_enter(c))
+			sleep_until(&room_lock, &room_wait, can_go_on, part);
+		else
+			sleep_until(&part->lock, &part->wait, has_completion,
+				    part);
+	}
+	part->acked = calls;
+	return NULL;
+}
+
+static void *work_slowly(void *arg)
+{
+	struct part *part = arg;
+	u32 dice = part - workers, n;
+	struct weir_cqe cqe;
+	volatile u32 spin;
+
+	while (!READ_ONCE(part->leave)) {
+		n = 1 + (dice >> 20 & 3);
+		while (n-- && sq_space(part->c) && cqe_pop(part->c, &cqe)) {
+			CHECK_EQ(cqe.type, WEIR_CQE_MSG);
+			work_on(part, &cqe, &dice);
+			for (spin = dice >> 16 & 1023; spin; spin--)
+				;
+		}
+		publish(part->c);
+		k_enter(part, 1);
+		sleep_until(&part->lock, &part->wait, has_completion, part);
+	}
+	return NULL;
+}
+
+/* The timer, when it is armed and not before. */
+static void *alarm_clock(void *arg)
+{
+	struct weir_wake news;
+
+	(void)arg;
+	while (!READ_ONCE(all_done)) {
+		if (READ_ONCE(w.e.alarm) <= now()) {
+			k_lock(&news);
+			weir_engine_tick(&w.e, now());
+			k_unlock(&news);
+		}
+		pause_for(200);
+	}
+	return NULL;
+}
+
+static void start(struct part *part, void *(*run)(void *))
+{
+	CHECK_EQ(pthread_create(&part->user, NULL, run, part), 0);
+}
+
+TEST(who_need_not_enter_is_looked_after)
+{
+	struct weir_config cfg = world_config;
+	u32 i, k, each = unit_rounds(30000);
+	struct weir_wake news;
+	u64 calls = 0;
+	pthread_t timer;
+
+	cfg.messages = 40;
+	cfg.batch = 4;
+	cfg.inflight = 4;
+	cfg.backoff_min = 1;
+	cfg.backoff_max = 1;
+	cfg.max_attempts = 60000;
+	cfg.redeliver_max = 60000;
+	world_init(&w, &cfg);
+	for (i = 0; i < PRODUCERS; i++) {
+		join(&producers[i], WEIR_ROLE_SEND, 1);
+		producers[i].to_send = each;
+	}
+	for (i = 0; i < WORKERS; i++)
+		join(&workers[i], WEIR_ROLE_WORK, 0);
+	window = calloc(w.next_slot[0], SLOT_BYTES);
+	CHECK(window);
+	CHECK_EQ(pthread_create(&timer, NULL, alarm_clock, NULL), 0);
+	for (i = 0; i < PRODUCERS; i++)
+		start(&producers[i], produce_quietly);
+	for (i = 0; i < WORKERS; i++)
+		start(&workers[i], work_slowly);
+
+	wait_acked(each / 2);
+	k_lock(&news);
+	weir_engine_stop(&w.e, &workers[WORKERS - 2].c->p, false);
+	k_unlock(&news);
+	wait_acked(each);
+	leave(&workers[WORKERS - 1]);
+	k_end(&workers[WORKERS - 1]);
+	for (i = 0; i < PRODUCERS; i++) {
+		pthread_join(producers[i].user, NULL);
+		calls += producers[i].acked;
+		producers[i].acked = 0;
+	}
+	for (i = 0; i < WORKERS - 1; i++)
+		leave(&workers[i]);
+	WRITE_ONCE(all_done, true);
+	pthread_join(timer, NULL);
+	for (i = 0; i < PRODUCERS; i++)
+		for (k = 0; k < each; k++)
+			CHECK_EQ(times_acked[i][k], 1);
+	CHECK_EQ(w.e.c.acked, (u64)each * PRODUCERS);
+	CHECK_EQ(w.e.c.accepted, w.e.c.acked);
+	CHECK_EQ(w.e.c.stale, 0);
+	CHECK(weir_engine_empty(&w.e));
+	printf("# %llu messages, %llu calls to send, %llu promises, %llu looks\n",
+	       (unsigned long long)w.e.c.acked, (unsigned long long)calls,
+	       (unsigned long long)w.e.c.promises,
+	       (unsigned long long)w.e.c.sweeps);
+	CHECK_LT(0, w.e.c.promises);
+	CHECK_LT(0, w.e.c.sweeps);
+	w.now = now();
+	world_exit(&w);
+	free(window);
+}

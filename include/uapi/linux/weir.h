@@ -231,7 +231,10 @@ struct weir_cqe {
  *	process dies then, the delivery counts as an attempt.
  * @ucq_low: user: poll reports POLLIN, and a sleeper in it is woken, only when
  *	so many completions are unread; 0 and 1 mean any, more than cq_entries
- *	means cq_entries. ENTER has its own min_complete.
+ *	means cq_entries. A worker below its mark gets messages although it
+ *	holds some; a mark beyond its inflight limit may never be reached. A
+ *	lower mark counts from the next poll, or the next completion, on.
+ *	ENTER has its own min_complete.
  */
 struct weir_ring {
 	__u32	usq_tail;
@@ -436,7 +439,11 @@ struct weir_claim {
  *
  * sqe->cmd_op is WEIR_URING_SUBMIT; other values: EOPNOTSUPP. It never waits:
  * for completions or for room use IORING_OP_POLL_ADD on the client. The
- * result is as of WEIR_IOC_ENTER with neither WAIT nor SQ_WAIT.
+ * result is as of WEIR_IOC_ENTER with neither WAIT nor SQ_WAIT. The sqe's
+ * fields addr, len, file_index and uring_cmd_flags must be 0: else EINVAL.
+ *
+ * POLLIN obeys weir_ring.ucq_low. POLLOUT: the channel has room, and nobody who
+ * sleeps in ENTER or write(2) waits for it.
  */
 struct weir_uring {
 	__u32	to_submit;
