@@ -139,6 +139,35 @@ static void k_end(struct part *part)
 	news_end(&news);
 }
 
+static void print_client(const char *who, const struct client *c)
+{
+	printf("# %s %u: flags %u, %u published, %u unread, %u free, holds %u%s%s%s%s\n",
+	       who, c->p.id, c->ring.kflags, c->tail - c->ring.ksq_head,
+	       c->ring.kcq_tail - c->head, c->nr_free, c->p.tags.used,
+	       c->p.promised ? ", promised" : "", c->p.want ? ", wants" : "",
+	       c->p.stale ? ", stale" : "", c->p.gone ? ", gone" : "");
+}
+
+/* How it stands when somebody has slept for too long. */
+static void print_state(void)
+{
+	u32 i;
+
+	spin_lock(&w.e.lock);
+	printf("# ready %llu, delayed %llu, inflight %llu, promised %u, alarm %s\n",
+	       (unsigned long long)weir_lane_ready(&w.e.lane),
+	       (unsigned long long)w.e.lane.nr_delayed,
+	       (unsigned long long)w.e.nr_inflight, w.e.nr_promised,
+	       w.e.alarm == U64_MAX ? "none" : w.e.alarm <= now() ? "past" :
+	       "set");
+	for (i = 0; i < PRODUCERS; i++)
+		print_client("sender", producers[i].c);
+	for (i = 0; i < WORKERS; i++)
+		print_client("worker", workers[i].c);
+	spin_unlock(&w.e.lock);
+	fflush(stdout);
+}
+
 /* Sleeps until done() or, which is a lost wake-up, for too long. */
 static void sleep_until(pthread_mutex_t *lock, pthread_cond_t *cond,
 			bool (*done)(struct part *part), struct part *part)
@@ -148,8 +177,13 @@ static void sleep_until(pthread_mutex_t *lock, pthread_cond_t *cond,
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += PATIENCE;
 	pthread_mutex_lock(lock);
-	while (!done(part))
-		CHECK_EQ(pthread_cond_timedwait(cond, lock, &end), 0);
+	while (!done(part)) {
+		if (!pthread_cond_timedwait(cond, lock, &end))
+			continue;
+		print_state();
+		unit_fail(__FILE__, __LINE__, "nobody woke client %u",
+			  part->c->p.id);
+	}
 	pthread_mutex_unlock(lock);
 }
 
@@ -447,12 +481,15 @@ TEST(completion_ring_needs_no_lock)
 	pthread_join(kernel, NULL);
 }
 
+/* A small ring for returns: nothing but its head orders its reuse. */
+static u32 returns_ring = 2;
+
 static void join(struct part *part, u32 role, u32 blocks)
 {
 	pthread_mutex_init(&part->lock, NULL);
 	pthread_cond_init(&part->wait, NULL);
-	/* A small ring for returns: nothing but its head orders its reuse. */
-	part->c = client_new(&w, role, 64, role == WEIR_ROLE_SEND ? 2 : 64, 32);
+	part->c = client_new(&w, role, 64, role == WEIR_ROLE_SEND ?
+			     returns_ring : 64, 32);
 	while (blocks--)
 		client_grant(part->c, 2);
 	if (part == &workers[WORKERS - 2])
@@ -568,8 +605,7 @@ static bool needs_enter(const struct client *c)
 {
 	/* Pairs with weir_promise_withdraw(): it sees the tail, or we this. */
 	smp_mb();
-	return READ_ONCE(c->ring.kflags) &
-	       (WEIR_RING_NEED_ENTER | WEIR_RING_CQ_MORE);
+	return READ_ONCE(c->ring.kflags) & WEIR_RING_NEED_ENTER;
 }
 
 static bool can_go_on(struct part *part)
@@ -663,6 +699,8 @@ TEST(who_need_not_enter_is_looked_after)
 	u64 calls = 0;
 	pthread_t timer;
 
+	/* Returns always find room, else it would have to enter for them. */
+	returns_ring = 64;
 	cfg.messages = 40;
 	cfg.batch = 4;
 	cfg.inflight = 4;
