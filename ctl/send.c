@@ -511,7 +511,8 @@ static int send_run(struct args *a)
 }
 
 static const struct cmd cmds[] = {
-	{ NULL, send_run, CMD_CHANNEL | CMD_FILES, "CHANNEL [TEXT...]", words, NULL,
+	{ NULL, send_run, CMD_CHANNEL | CMD_FILES | CMD_WORDS_MANY,
+	  "CHANNEL [TEXT...] [OPTION]...", words, NULL,
 	  "arguments, else lines of standard input" },
 	{ }
 };

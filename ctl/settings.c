@@ -69,7 +69,7 @@ const struct word settings_words[] = {
 	{ "messages", "N", NULL, "most messages waiting, 65536" },
 	{ "memory", "MIN..MAX", NULL, "message memory, MIN at once, 1M..64M" },
 	{ "message-max", "SIZE", NULL, "most bytes of one message, 1M" },
-	{ "overflow", "WORD", attrs_overflow, "what becomes of sends when it is full, block" },
+	{ "overflow", "WORD", attrs_overflow, "fate of sends when it is full, block" },
 	{ "sender-max", "PERCENT", NULL, "of all that for one sender, 100%" },
 	{ "inflight", "N|auto", NULL, "most messages one worker holds, auto" },
 	{ "batch", "N|auto", NULL, "most messages handed over at once, 64" },
