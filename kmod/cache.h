@@ -13,8 +13,8 @@ struct weir_pool_block;
 
 /**
  * struct weir_cache - free blocks one processor has at hand
- * @lock: all below; innermost, and taken alone. Others than its processor come
- *	only to take everything, or to count.
+ * @lock: all below; innermost. Others than its processor come only to take
+ *	everything, or to count.
  * @block: the first @nr are zeroed and free, the last one the warmest.
  * @hits: grants served from here. @misses: those that were not.
  */

@@ -212,8 +212,10 @@ static bool exchange(struct weir_pool *pool, u32 zone)
  */
 int weir_pool_add(struct weir_pool *pool, u32 zone)
 {
-	struct weir_pool_block *pb = enlarge(pool, zone, false);
+	struct weir_pool_block *pb;
 
+	guard(mutex)(&pool->adding);
+	pb = enlarge(pool, zone, false);
 	if (IS_ERR(pb))
 		return PTR_ERR(pb);
 	spin_lock(&pool->lock);
@@ -264,14 +266,18 @@ u64 weir_pool_trim(struct weir_pool *pool, u64 target)
 	return sum;
 }
 
-static void push_all(struct weir_pool *pool, struct list_head *blocks)
+/*
+ * From a cache to the store in one step for who has the pool's lock: a block
+ * that is in neither would be refused to somebody.
+ */
+static void collect(struct weir_pool *pool, int cpu)
 {
 	struct weir_pool_block *pb, *next;
+	LIST_HEAD(blocks);
 
-	spin_lock(&pool->lock);
-	list_for_each_entry_safe(pb, next, blocks, free_link)
+	weir_cache_drain(per_cpu_ptr(pool->caches, cpu), &blocks);
+	list_for_each_entry_safe(pb, next, &blocks, free_link)
 		push(pool, pb);
-	spin_unlock(&pool->lock);
 }
 
 /**
@@ -281,10 +287,8 @@ static void push_all(struct weir_pool *pool, struct list_head *blocks)
  */
 void weir_pool_collect(struct weir_pool *pool, int cpu)
 {
-	LIST_HEAD(blocks);
-
-	weir_cache_drain(per_cpu_ptr(pool->caches, cpu), &blocks);
-	push_all(pool, &blocks);
+	guard(spinlock)(&pool->lock);
+	collect(pool, cpu);
 }
 
 /**
@@ -293,12 +297,11 @@ void weir_pool_collect(struct weir_pool *pool, int cpu)
  */
 void weir_pool_collect_all(struct weir_pool *pool)
 {
-	LIST_HEAD(blocks);
 	int cpu;
 
+	guard(spinlock)(&pool->lock);
 	for_each_possible_cpu(cpu)
-		weir_cache_drain(per_cpu_ptr(pool->caches, cpu), &blocks);
-	push_all(pool, &blocks);
+		collect(pool, cpu);
 }
 
 /* ---- accounts ---- */
@@ -404,6 +407,7 @@ int weir_pool_init(struct weir_pool *pool, const struct weir_config *cfg,
 	u32 i;
 
 	spin_lock_init(&pool->lock);
+	mutex_init(&pool->adding);
 	init_waitqueue_head(&pool->wait);
 	INIT_LIST_HEAD(&pool->link);
 	INIT_LIST_HEAD(&pool->lost);
@@ -483,8 +487,8 @@ static void lose(struct weir_pool *pool, struct weir_pool_block *pb)
 static bool reap(struct weir_pool *pool)
 {
 	struct weir_pool_block *pb, *next;
+	bool any = false;
 	LIST_HEAD(lost);
-	LIST_HEAD(clean);
 
 	if (list_empty(&pool->lost))
 		return false;
@@ -495,15 +499,15 @@ static bool reap(struct weir_pool *pool)
 		list_del(&pb->free_link);
 		if (weir_memory_clean(pb)) {
 			settle_account(pool, pb);
-			list_add(&pb->free_link, &clean);
+			spin_lock(&pool->lock);
+			push(pool, pb);
+			spin_unlock(&pool->lock);
+			any = true;
 		} else {
 			lose(pool, pb);
 		}
 	}
-	if (list_empty(&clean))
-		return false;
-	push_all(pool, &clean);
-	return true;
+	return any;
 }
 
 /* Nobody tells when a pin goes. */
@@ -562,6 +566,18 @@ static struct weir_pool_block *take_stored(struct weir_pool *pool, u32 zone)
 	return pb;
 }
 
+/* One that was just being made when there seemed to be none. Or an ERR_PTR. */
+static struct weir_pool_block *take_late(struct weir_pool *pool, u32 zone)
+{
+	struct weir_pool_block *pb;
+
+	if (mutex_lock_killable(&pool->adding))
+		return ERR_PTR(-EINTR);
+	mutex_unlock(&pool->adding);
+	pb = take_stored(pool, zone);
+	return pb ?: enlarge(pool, zone, true);
+}
+
 /* From wherever a free block is; then a new one. Or an ERR_PTR. */
 static struct weir_pool_block *take(struct weir_pool *pool, u32 zone)
 {
@@ -579,6 +595,8 @@ static struct weir_pool_block *take(struct weir_pool *pool, u32 zone)
 	pb = enlarge(pool, zone, true);
 	if (pb == ERR_PTR(-ENOMEM) && exchange(pool, zone))
 		pb = enlarge(pool, zone, true);
+	if (pb == ERR_PTR(-ENOBUFS))
+		pb = take_late(pool, zone);
 	if (IS_ERR(pb))
 		return pb;
 	spin_lock(&pool->lock);
@@ -632,7 +650,8 @@ static void raise_peak(struct weir_pool *pool)
  * @cls: size class
  *
  * Return: the block, to be published and given an owner, or put; -ENOBUFS the
- * pool is at its limit, -ENOMEM the host or the pool's cgroup has none.
+ * pool is at its limit, -ENOMEM the host or the pool's cgroup has none, -EINTR
+ * the caller is being killed.
  * Context: may sleep.
  */
 struct weir_pool_block *weir_pool_get(struct weir_pool *pool, u32 cls)

@@ -3,6 +3,7 @@
 #define _WEIR_POOL_H
 
 #include <linux/idr.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -68,7 +69,10 @@ struct weir_pool_rules {
  *	@ledger: bytes of ledger entries. @peak: of @used.
  * @refused: @recalled: counted without a lock.
  *
- * @lock: all below, and innermost but for the caches'; nothing is allocated
+ * @adding: held while a free block is being made, which counts already but
+ *	cannot be had yet; not in reclaim.
+ *
+ * @lock: all below; the caches' locks are inside it. Nothing is allocated
  *	under it, since the shrinker takes it.
  * @store: zeroed blocks, by zone. @lost: without an owner, but pinned.
  * @floor: @limit: bytes, never to be passed by the pool's own doing. @rules:
@@ -96,6 +100,7 @@ struct weir_pool {
 	atomic64_t peak;
 	atomic64_t refused;
 	atomic64_t recalled;
+	struct mutex adding;
 
 	spinlock_t lock;
 	struct list_head store[WEIR_ZONES];
