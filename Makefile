@@ -13,7 +13,7 @@ ARGS	?=
 
 jobs	:= -j$(shell nproc)
 
-.PHONY: all module tools demo test ynl install clean help
+.PHONY: all module tools demo test bench-engine ynl install clean help
 all: module tools
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make tools             build/bin, build/lib'
 	@echo 'make demo [HOST=1]     a guided tour, in a VM or on this machine; ARGS=... for it'
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
+	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
 	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
 	@echo 'make install           module, library and tools for the running kernel'
 	@echo 'make clean             removes build/; what was downloaded stays cached'
@@ -46,6 +47,12 @@ ynl:
 
 test:
 	@tests/run --kernels "$(KERNELS)" --tests "$(TESTS)"
+
+# The engine alone, in user space on this machine.
+bench-engine:
+	@kernel=$$(tests/vm/debug-kernel --source) && \
+	$(inside) make -s -C tests/bench/engine "KERNEL_SOURCE=$$kernel" && \
+	$(inside) tests/bench/engine/run
 
 # ---- the module, run where the kernel's build folder is: give KDIR and OUT ----
 

@@ -195,6 +195,13 @@ int args_time(const char *name, const char *text, uint64_t *ns)
 	return reason ? bad_value(name, text, reason) : 0;
 }
 
+int args_percent(const char *name, const char *text, uint32_t *thousandths)
+{
+	const char *reason = units_read_percent(text, thousandths);
+
+	return reason ? bad_value(name, text, reason) : 0;
+}
+
 int args_size(const char *name, const char *text, uint64_t *bytes)
 {
 	const char *reason = units_read_size(text, bytes);

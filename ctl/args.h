@@ -85,6 +85,7 @@ int args_choice(const char *name, const char *text, const char *const *choices,
 		uint32_t *value);
 int args_count(const char *name, const char *text, uint64_t max, uint64_t *value);
 int args_time(const char *name, const char *text, uint64_t *ns);
+int args_percent(const char *name, const char *text, uint32_t *thousandths);
 int args_size(const char *name, const char *text, uint64_t *bytes);
 
 /* " (weirctl help channel add)", about the command at work */

@@ -29,8 +29,11 @@ struct def {
 	const char *const *words;
 };
 
-const char *const attrs_overflow[] = { "block", "error", NULL };
-const char *const attrs_delivery[] = { "queue", NULL };
+const char *const attrs_overflow[] = {
+	"block", "error", "drop-new", "drop-old", NULL
+};
+
+const char *const attrs_delivery[] = { "queue", "fanout", NULL };
 const char *const attrs_channel_state[] = {
 	"running", "paused", "draining", NULL
 };
@@ -41,7 +44,7 @@ const char *const attrs_message_state[] = {
 };
 
 const char *const attrs_reason[] = {
-	"", "attempts", "rejected", "killed", "redeliveries", NULL
+	"", "attempts", "rejected", "killed", "redeliveries", "expired", NULL
 };
 
 /* A set of flags. */
@@ -60,8 +63,13 @@ static const struct def channel_defs[] = {
 	{ WEIR_A_CHANNEL_OVERFLOW, CHOICE, "overflow", attrs_overflow },
 	{ WEIR_A_CHANNEL_INFLIGHT, NUMBER, "inflight" },
 	{ WEIR_A_CHANNEL_BATCH, NUMBER, "batch" },
+	{ WEIR_A_CHANNEL_BATCH_MIN, NUMBER, "batch-min" },
+	{ WEIR_A_CHANNEL_BATCH_MAX, NUMBER, "batch-max" },
+	{ WEIR_A_CHANNEL_BATCH_BYTES, NUMBER, "batch-bytes" },
+	{ WEIR_A_CHANNEL_BATCH_COST, NUMBER, "batch-cost" },
 	{ WEIR_A_CHANNEL_LINGER, NS, "linger" },
 	{ WEIR_A_CHANNEL_PRIORITIES, NUMBER, "priorities" },
+	{ WEIR_A_CHANNEL_PRIORITY_BURST, NUMBER, "priority-burst" },
 	{ WEIR_A_CHANNEL_DELIVERY, CHOICE, "mode", attrs_delivery },
 	{ WEIR_A_CHANNEL_POLICY, TEXT, "policy" },
 	{ WEIR_A_CHANNEL_WEIGHT_LOAD, NUMBER, "weight-load" },
@@ -73,6 +81,19 @@ static const struct def channel_defs[] = {
 	{ WEIR_A_CHANNEL_DEAD_MAX, NUMBER, "dead-max" },
 	{ WEIR_A_CHANNEL_REDELIVER_MAX, NUMBER, "redeliver-max" },
 	{ WEIR_A_CHANNEL_ZEROCOPY, YES_NO, "zerocopy" },
+	{ WEIR_A_CHANNEL_SENDER_MAX, NUMBER, "sender-max" },
+	{ WEIR_A_CHANNEL_TTL, NS, "ttl" },
+	{ WEIR_A_CHANNEL_SPIN, NS, "spin" },
+	{ WEIR_A_CHANNEL_CLIENTS_MAX, NUMBER, "clients-max" },
+	{ WEIR_A_CHANNEL_CLIENT_MEMORY, NUMBER, "client-memory" },
+	{ WEIR_A_CHANNEL_UID_MEMORY, NUMBER, "uid-memory" },
+	{ WEIR_A_CHANNEL_POOL_INTERVAL, MS, "pool-interval" },
+	{ WEIR_A_CHANNEL_POOL_HIGH, NUMBER, "pool-high" },
+	{ WEIR_A_CHANNEL_POOL_GROW, NUMBER, "pool-grow" },
+	{ WEIR_A_CHANNEL_POOL_LOW, NUMBER, "pool-low" },
+	{ WEIR_A_CHANNEL_POOL_SHRINK, NUMBER, "pool-shrink" },
+	{ WEIR_A_CHANNEL_PREFILL, OWN, "prefill" },
+	{ WEIR_A_CHANNEL_MEMORY_CGROUP, TEXT, "memory-cgroup" },
 	{ WEIR_A_CHANNEL_STATE, CHOICE, "state", attrs_channel_state },
 	{ WEIR_A_CHANNEL_FORCE, ASKED, "force" },
 	{ WEIR_A_CHANNEL_DRY_RUN, ASKED, "dry-run" },
@@ -142,6 +163,8 @@ static const struct def client_defs[] = {
 	{ WEIR_A_CLIENT_UNSETTLED, NUMBER, "unsettled" },
 	{ WEIR_A_CLIENT_REFUSED, NUMBER, "refused" },
 	{ WEIR_A_CLIENT_MEMORY, NUMBER, "memory" },
+	{ WEIR_A_CLIENT_WAITING, NUMBER, "waiting" },
+	{ WEIR_A_CLIENT_DROPPED, NUMBER, "dropped" },
 	{ WEIR_A_CLIENT_DIED, OWN, "died" },
 	{ }
 };
@@ -188,6 +211,11 @@ static const struct def stats_defs[] = {
 	{ WEIR_A_STATS_REFUSED, NUMBER, "refused" },
 	{ WEIR_A_STATS_REFUSED_FULL, NUMBER, "refused-full" },
 	{ WEIR_A_STATS_REFUSED_INVALID, NUMBER, "refused-invalid" },
+	{ WEIR_A_STATS_REFUSED_SHARE, NUMBER, "refused-share" },
+	{ WEIR_A_STATS_DROPPED_NEW, NUMBER, "dropped-new" },
+	{ WEIR_A_STATS_DROPPED_OLD, NUMBER, "dropped-old" },
+	{ WEIR_A_STATS_DROPPED_SLOW, NUMBER, "dropped-slow" },
+	{ WEIR_A_STATS_DROPPED_NOBODY, NUMBER, "dropped-nobody" },
 	{ WEIR_A_STATS_BLOCKED, NUMBER, "blocked" },
 	{ WEIR_A_STATS_DELIVERED, NUMBER, "delivered" },
 	{ WEIR_A_STATS_BATCHES, NUMBER, "batches" },
@@ -202,11 +230,15 @@ static const struct def stats_defs[] = {
 	{ WEIR_A_STATS_DIED_REJECTED, NUMBER, "died-rejected" },
 	{ WEIR_A_STATS_DIED_KILLED, NUMBER, "died-killed" },
 	{ WEIR_A_STATS_DIED_REDELIVERIES, NUMBER, "died-redeliveries" },
+	{ WEIR_A_STATS_DIED_EXPIRED, NUMBER, "died-expired" },
 	{ WEIR_A_STATS_REQUEUED, NUMBER, "requeued" },
 	{ WEIR_A_STATS_STALE, NUMBER, "stale" },
 	{ WEIR_A_STATS_RING_ERRORS, NUMBER, "ring-errors" },
 	{ WEIR_A_STATS_ENTERS, NUMBER, "enters" },
 	{ WEIR_A_STATS_WAKEUPS, NUMBER, "wakeups" },
+	{ WEIR_A_STATS_SPINS, NUMBER, "spins" },
+	{ WEIR_A_STATS_PROMISES, NUMBER, "promises" },
+	{ WEIR_A_STATS_SWEEPS, NUMBER, "sweeps" },
 	{ WEIR_A_STATS_DEATHS, NUMBER, "deaths" },
 	{ }
 };

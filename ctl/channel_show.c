@@ -17,6 +17,7 @@
 #include "lookup.h"
 #include "nl.h"
 #include "output.h"
+#include "prefill.h"
 #include "settings.h"
 #include "units.h"
 
@@ -258,6 +259,7 @@ static void put_json(struct nlattr **tb, void *arg)
 	(void)arg;
 	json_object_begin(NULL);
 	attrs_json(ATTRS_CHANNEL, tb);
+	prefill_json();
 	json_object_end();
 }
 

@@ -38,7 +38,7 @@ static const char *user_name(uint32_t uid, char *buf, size_t size)
 static void put_worker_cells(struct nlattr **tb)
 {
 	if (!(netlink_number(tb[WEIR_A_CLIENT_ROLE]) & WEIR_CLIENT_ROLE_WORK)) {
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			table_cell("-");
 		return;
 	}
@@ -48,6 +48,7 @@ static void put_worker_cells(struct nlattr **tb)
 	table_cell("%u%%", (unsigned int)netlink_number(tb[WEIR_A_CLIENT_LOAD]) / 10);
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_ACKED]));
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_FAILED]));
+	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_DROPPED]));
 }
 
 static void put_row(struct nlattr **tb, void *arg)
@@ -65,6 +66,7 @@ static void put_row(struct nlattr **tb, void *arg)
 	put_worker_cells(tb);
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_ACCEPTED]));
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_UNSETTLED]));
+	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_CLIENT_WAITING]));
 	table_cell("%s", units_size(text, netlink_number(tb[WEIR_A_CLIENT_MEMORY])));
 	table_cell("%s", units_age(text, netlink_number(tb[WEIR_A_CLIENT_AGE])));
 	table_row_end();
@@ -82,7 +84,8 @@ static int client_show(struct args *a)
 {
 	static const char *const headings[] = {
 		"<CHANNEL", "ID", "PID", "<NAME", "<USER", "<ROLE", "HOLDS", "LOAD",
-		"ACKED", "FAILED", "SENT", "UNSETTLED", "MEMORY", "AGE", NULL
+		"ACKED", "FAILED", "DROPPED", "SENT", "UNSETTLED", "WAITING",
+		"MEMORY", "AGE", NULL
 	};
 	struct nl_msg *msg;
 	const char *name = NULL;

@@ -155,7 +155,7 @@ int help_print(void)
 		put_object(*o);
 	puts("\nOptions:");
 	put_words(ctl_options);
-	puts("\nSizes (B K M G T) and times (ns us ms s m h d) carry their unit: 64M, 10ms.");
+	puts("\nSizes (B K M G T), times (ns us ms s m h d) and shares (%) carry their unit.");
 	puts("Exit status: 0 done, 1 refused or failed, 2 wrong use, 3 nothing came in time,");
 	puts("4 module missing or incompatible, 128+n ended by signal n.");
 	return STATUS_DONE;

@@ -75,6 +75,8 @@ static void run(const char *channel, char **command, const struct weir_msg *msg,
 	set_number("WEIR_ID", msg->seq);
 	set_number("WEIR_ATTEMPT", msg->attempts);
 	set_number("WEIR_KEY", msg->key);
+	set_number("WEIR_PRIORITY", msg->prio);
+	set_number("WEIR_TYPE", msg->mtype);
 	execvp(command[0], command);
 	dprintf(STDERR_FILENO, "%s: %s\n", command[0], strerror(errno));
 	_exit(127);

@@ -58,15 +58,17 @@ static void put_detail(struct nlattr **tb)
 
 static void put_row(struct nlattr **tb, void *arg)
 {
+	const bool *prio = arg;
 	char text[UNITS_TEXT];
 
-	(void)arg;
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_MESSAGE_ID]));
 	table_cell("%s", attrs_choice(attrs_message_state,
 				      netlink_number(tb[WEIR_A_MESSAGE_STATE])));
 	table_cell("%s", units_age(text, netlink_number(tb[WEIR_A_MESSAGE_AGE])));
 	table_cell("%s", units_size(text, netlink_number(tb[WEIR_A_MESSAGE_LEN])));
 	table_cell("%u", (unsigned int)netlink_number(tb[WEIR_A_MESSAGE_ATTEMPT]));
+	if (*prio)
+		table_cell("%u", (unsigned int)netlink_number(tb[WEIR_A_MESSAGE_PRIO]));
 	table_cell("%llu", (unsigned long long)netlink_number(tb[WEIR_A_MESSAGE_KEY]));
 	put_detail(tb);
 	table_row_end();
@@ -105,14 +107,35 @@ static int read_filter(struct args *a, struct nl_msg *msg)
 	return i == WORD_END ? 0 : STATUS_USAGE;
 }
 
+static void keep_priorities(struct nlattr **tb, void *arg)
+{
+	*(bool *)arg = netlink_number(tb[WEIR_A_CHANNEL_PRIORITIES]) > 1;
+}
+
+/* A refusal here is reported by the request for the messages. */
+static bool has_priorities(const char *channel)
+{
+	struct nl_msg *msg = netlink_request(WEIR_CMD_CHANNEL_GET);
+	bool more = false;
+
+	netlink_put_string(msg, WEIR_A_CHANNEL_NAME, channel);
+	netlink_call(msg, keep_priorities, &more);
+	return more;
+}
+
 /* There may be millions, and they move. */
 static int message_show(struct args *a)
 {
 	static const char *const headings[] = {
 		"ID", "<STATE", "AGE", "SIZE", "ATTEMPT", "KEY", "<DETAIL", NULL
 	};
+	static const char *const with_prio[] = {
+		"ID", "<STATE", "AGE", "SIZE", "ATTEMPT", "PRIO", "KEY", "<DETAIL",
+		NULL
+	};
 	struct nl_msg *msg;
 	const char *name;
+	bool prio;
 	int error;
 
 	if (args_need(a, "CHANNEL", &name))
@@ -123,12 +146,13 @@ static int message_show(struct args *a)
 		nlmsg_free(msg);
 		return STATUS_USAGE;
 	}
+	prio = !ctl.json && has_priorities(name);
 	if (ctl.json)
 		json_array_begin(NULL);
 	else
-		table_begin(headings);
+		table_begin(prio ? with_prio : headings);
 	error = netlink_stream(msg, WEIR_A_MESSAGE_ID, ctl.json ? put_json : put_row,
-			       NULL);
+			       &prio);
 	if (error)
 		return lookup_refused(name, error);
 	if (ctl.json)

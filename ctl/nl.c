@@ -96,6 +96,16 @@ void netlink_put_flag(struct nl_msg *msg, int attr)
 		abort();
 }
 
+struct nlattr *netlink_nest(struct nl_msg *msg, int attr)
+{
+	return need(nla_nest_start(msg, attr | NLA_F_NESTED));
+}
+
+void netlink_nest_end(struct nl_msg *msg, struct nlattr *nest)
+{
+	nla_nest_end(msg, nest);
+}
+
 uint64_t netlink_number(const struct nlattr *attr)
 {
 	uint64_t u64;

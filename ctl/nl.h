@@ -23,6 +23,9 @@ void netlink_put_u32(struct nl_msg *msg, int attr, uint32_t value);
 void netlink_put_u64(struct nl_msg *msg, int attr, uint64_t value);
 void netlink_put_string(struct nl_msg *msg, int attr, const char *value);
 void netlink_put_flag(struct nl_msg *msg, int attr);
+/* What is put between the two goes inside. */
+struct nlattr *netlink_nest(struct nl_msg *msg, int attr);
+void netlink_nest_end(struct nl_msg *msg, struct nlattr *nest);
 
 /*
  * Each takes the request over and returns 0 or a negative errno, of which

@@ -41,6 +41,7 @@ static void put_json(const struct receiver *r, const struct weir_msg *m)
 	json_bool("redelivered", m->flags & WEIR_MSG_REDELIVERED);
 	json_number("key", m->key);
 	json_number("corr", m->corr);
+	json_number("deadline_ns", m->deadline_ns);
 	json_number("mtype", m->mtype);
 	json_number("encoding", m->encoding);
 	json_number("prio", m->prio);

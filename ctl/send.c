@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/weir_netlink.h>
@@ -24,11 +25,13 @@
 #define CHUNK (64 * 1024)
 #define RECORD_MAX (32 << 20)	/* above every message-max */
 #define REDRAW_MS 100
+#define DELAY_MAX 86400000000000ULL
 
 struct sender {
 	struct weir *w;
 	const char *channel;
 	struct weir_meta meta;
+	uint64_t ttl;		/* ns, of each message from when it is put; 0: none */
 	uint64_t queued;
 	uint64_t total;		/* 0: not known yet */
 	bool wait;
@@ -112,10 +115,21 @@ static int refused_file(struct sender *s, const char *path, int error)
 
 /* ---- one message ---------------------------------------------------------------- */
 
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 static int put_loan(struct sender *s, void *buf, size_t length)
 {
-	int error = weir_put(s->w, buf, length, &s->meta);
+	int error;
 
+	if (s->ttl)
+		s->meta.deadline_ns = now() + s->ttl;
+	error = weir_put(s->w, buf, length, &s->meta);
 	if (error)
 		return refused_message(s, error, length);
 	s->queued++;
@@ -358,22 +372,77 @@ static int send_all(struct sender *s)
 
 /* ---- command line --------------------------------------------------------------- */
 
-enum { WAIT, NUL, FILES, KEY };
+enum { WAIT, NUL, FILES, KEY, PRIORITY, DELAY, TTL, COST, TYPE };
 
 static const struct word words[] = {
 	{ "--wait", NULL, NULL, "until all are done; exit 1 if one is dead" },
 	{ "-0", NULL, NULL, "records of standard input end with NUL" },
 	{ "--file", "FILE...", NULL, "each file is one message" },
 	{ "--key", "N", NULL, "ordering key of the messages" },
+	{ "--priority", "N", NULL, "0 is the most urgent, and the default" },
+	{ "--delay", "TIME", NULL, "ready only after this" },
+	{ "--ttl", "TIME", NULL, "dead if not delivered by then" },
+	{ "--cost", "N", NULL, "hint of the work in each" },
+	{ "--type", "N", NULL, "the receiver's to understand" },
 	{ }
 };
+
+static int read_delay(struct sender *s, const char *value)
+{
+	uint64_t ns;
+
+	if (args_time("--delay", value, &ns))
+		return STATUS_USAGE;
+	if (ns % 1000000)
+		return report(STATUS_USAGE, 0, "--delay",
+			      "--delay \"%s\" is finer than 1ms", value);
+	if (ns > DELAY_MAX)
+		return report(STATUS_USAGE, 0, "--delay",
+			      "--delay \"%s\" is too large; 1d is the most", value);
+	s->meta.defer_ms = ns / 1000000;
+	return 0;
+}
+
+/* Options with a value. */
+static int read_value(struct sender *s, int option, const char *value)
+{
+	const char *name = words[option].name;
+	uint64_t number;
+
+	switch (option) {
+	case KEY:
+		return args_count(name, value, UINT64_MAX, &s->meta.key);
+	case DELAY:
+		return read_delay(s, value);
+	case TTL:
+		return args_time(name, value, &s->ttl);
+	case PRIORITY:
+		if (args_count(name, value, UINT8_MAX, &number))
+			return STATUS_USAGE;
+		s->meta.prio = number;
+		return 0;
+	case COST:
+		if (args_count(name, value, UINT32_MAX, &number))
+			return STATUS_USAGE;
+		s->meta.cost = number;
+		return 0;
+	default:
+		if (args_count(name, value, UINT16_MAX, &number))
+			return STATUS_USAGE;
+		s->meta.mtype = number;
+		return 0;
+	}
+}
 
 static int read_option(struct sender *s, struct args *a, const char *text)
 {
 	const char *names[WORDS_MAX + 1], *value;
+	char what[64];
+	int option;
 
 	args_names(words, names);
-	switch (args_match(text, names, "option")) {
+	option = args_match(text, names, "option");
+	switch (option) {
 	case WAIT:
 		s->wait = true;
 		return 0;
@@ -386,11 +455,13 @@ static int read_option(struct sender *s, struct args *a, const char *text)
 					   args_pointer());
 		s->files = true;
 		return 0;
-	case KEY:
-		return args_need(a, "the value of --key", &value) ? STATUS_USAGE :
-		       args_count("--key", value, UINT64_MAX, &s->meta.key);
 	default:
-		return STATUS_USAGE;
+		if (option < 0)
+			return STATUS_USAGE;
+		snprintf(what, sizeof(what), "the value of %s", words[option].name);
+		if (args_need(a, what, &value))
+			return STATUS_USAGE;
+		return read_value(s, option, value);
 	}
 }
 
@@ -440,7 +511,8 @@ static int send_run(struct args *a)
 }
 
 static const struct cmd cmds[] = {
-	{ NULL, send_run, CMD_CHANNEL | CMD_FILES, "CHANNEL [TEXT...]", words, NULL,
+	{ NULL, send_run, CMD_CHANNEL | CMD_FILES | CMD_WORDS_MANY,
+	  "CHANNEL [TEXT...] [OPTION]...", words, NULL,
 	  "arguments, else lines of standard input" },
 	{ }
 };

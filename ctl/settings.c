@@ -14,6 +14,8 @@
 #include "attrs.h"
 #include "ctl.h"
 #include "nl.h"
+#include "output.h"
+#include "prefill.h"
 #include "report.h"
 #include "units.h"
 
@@ -21,13 +23,22 @@ enum kind {
 	PERM,
 	COUNT,
 	COUNT_AUTO,	/* auto is 0 */
+	WIDE_COUNT,	/* of 64 bits */
 	SIZE,
+	WIDE_SIZE,
 	SIZE_RANGE,	/* two attributes of 64 bits */
 	NS,
+	NS_OFF,		/* off is 0 */
+	SHORT_NS,	/* of 32 bits */
 	MS,
 	MS_RANGE,	/* two attributes of 32 bits */
+	PERCENT,
+	TENTHS,		/* of a percent */
 	NAME,
+	PATH,
 	CHOICE,
+	PREFILL,
+	PROFILE,	/* stands for others */
 	DRY_RUN,
 };
 
@@ -37,11 +48,20 @@ struct setting {
 	int attr;
 	int attr2;
 	unsigned int line;	/* where it is printed; 0: nowhere */
+	uint64_t preset;	/* on a line from RARE on: left out if it is this */
 };
 
 static const char *const on_off[] = { "off", "on", NULL };
 static const char *const policies[] = {
 	"least-loaded", "least-inflight", "round-robin", NULL
+};
+static const char *const profiles[] = { "swarm", "rpc", "bulk", NULL };
+
+/* Same order as profiles. */
+static const struct {
+	const char *batch, *linger;
+} presets[] = {
+	{ "50", "10ms" }, { "10", "50ms" }, { "256", "5ms" },
 };
 
 const struct word settings_words[] = {
@@ -49,12 +69,15 @@ const struct word settings_words[] = {
 	{ "messages", "N", NULL, "most messages waiting, 65536" },
 	{ "memory", "MIN..MAX", NULL, "message memory, MIN at once, 1M..64M" },
 	{ "message-max", "SIZE", NULL, "most bytes of one message, 1M" },
-	{ "overflow", "WORD", attrs_overflow, "what a sender meets when it is full, block" },
+	{ "overflow", "WORD", attrs_overflow, "fate of sends when it is full, block" },
+	{ "sender-max", "PERCENT", NULL, "of all that for one sender, 100%" },
 	{ "inflight", "N|auto", NULL, "most messages one worker holds, auto" },
-	{ "batch", "N", NULL, "most messages handed over at once, 64" },
+	{ "batch", "N|auto", NULL, "most messages handed over at once, 64" },
 	{ "linger", "TIME", NULL, "longest wait for a batch to fill, 0" },
+	{ "profile", "WORD", profiles, "batch and linger for a kind of use" },
 	{ "priorities", "N", NULL, "number of priorities, 1" },
 	{ "mode", "WORD", attrs_delivery, "who gets a message, queue" },
+	{ "ttl", "TIME|off", NULL, "dead if not delivered by then, off" },
 	{ "policy", "WORD", policies, "how workers are chosen, least-loaded" },
 	{ "weight-load", "N", NULL, "of load in least-loaded, per 1000, 700" },
 	{ "weight-queue", "N", NULL, "of queue use in least-loaded, 300" },
@@ -64,10 +87,30 @@ const struct word settings_words[] = {
 	{ "dead-max", "N", NULL, "most dead messages kept, 10000" },
 	{ "redeliver-max", "N", NULL, "deliveries of any kind until dead, 1000" },
 	{ "zerocopy", "WORD", on_off, "messages are not copied, on" },
+	{ "batch-min", "N", NULL, "least of batch auto, 1" },
+	{ "batch-max", "N", NULL, "greatest of batch auto, 256" },
+	{ "batch-bytes", "SIZE", NULL, "most bytes at once, 0: no limit" },
+	{ "batch-cost", "N", NULL, "most cost at once, 0: no limit" },
+	{ "priority-burst", "N", NULL, "that may pass a less urgent one, 64" },
+	{ "spin", "TIME", NULL, "longest spin before a sleep, 20us" },
+	{ "clients-max", "N", NULL, "most clients attached, 1024" },
+	{ "client-memory", "SIZE", NULL, "most memory of one client, 0: all" },
+	{ "uid-memory", "SIZE", NULL, "most memory of one user, 0: all" },
+	{ "pool-interval", "TIME", NULL, "memory use is looked at each, 100ms" },
+	{ "pool-high", "PERCENT", NULL, "use above which memory grows, 80%" },
+	{ "pool-grow", "PERCENT", NULL, "by this, 25%" },
+	{ "pool-low", "PERCENT", NULL, "use below which it shrinks, 25%" },
+	{ "pool-shrink", "PERCENT", NULL, "by this, 12.5%" },
+	{ "prefill", "SIZE:N,...", NULL, "buffers to have ready, by size" },
+	{ "memory-cgroup", "PATH", NULL, "that is charged, the creator's" },
 	{ "state", "WORD", attrs_channel_state, "what it does, running" },
 	{ "--dry-run", NULL, NULL, "let the kernel check, and change nothing" },
 	{ }
 };
+
+/* Lines from this one on are for what hardly anybody changes. */
+#define RARE 4
+#define LINES 5
 
 static const struct setting settings[] = {
 	{ PERM, WEIR_A_CHANNEL_PERM, 0, 1 },
@@ -75,11 +118,14 @@ static const struct setting settings[] = {
 	{ SIZE_RANGE, WEIR_A_CHANNEL_MEMORY_MIN, WEIR_A_CHANNEL_MEMORY_MAX, 1 },
 	{ SIZE, WEIR_A_CHANNEL_MESSAGE_MAX, 0, 1 },
 	{ CHOICE, WEIR_A_CHANNEL_OVERFLOW, 0, 1 },
+	{ PERCENT, WEIR_A_CHANNEL_SENDER_MAX, 0, 1 },
 	{ COUNT_AUTO, WEIR_A_CHANNEL_INFLIGHT, 0, 1 },
-	{ COUNT, WEIR_A_CHANNEL_BATCH, 0, 1 },
+	{ COUNT_AUTO, WEIR_A_CHANNEL_BATCH, 0, 1 },
 	{ NS, WEIR_A_CHANNEL_LINGER, 0, 1 },
+	{ PROFILE, 0, 0, 0 },
 	{ COUNT, WEIR_A_CHANNEL_PRIORITIES, 0, 2 },
 	{ CHOICE, WEIR_A_CHANNEL_DELIVERY, 0, 2 },
+	{ NS_OFF, WEIR_A_CHANNEL_TTL, 0, 2 },
 	{ NAME, WEIR_A_CHANNEL_POLICY, 0, 2 },
 	{ COUNT, WEIR_A_CHANNEL_WEIGHT_LOAD, 0, 2 },
 	{ COUNT, WEIR_A_CHANNEL_WEIGHT_QUEUE, 0, 2 },
@@ -89,15 +135,31 @@ static const struct setting settings[] = {
 	{ COUNT, WEIR_A_CHANNEL_DEAD_MAX, 0, 3 },
 	{ COUNT, WEIR_A_CHANNEL_REDELIVER_MAX, 0, 3 },
 	{ CHOICE, WEIR_A_CHANNEL_ZEROCOPY, 0, 3 },
+	{ COUNT, WEIR_A_CHANNEL_BATCH_MIN, 0, 4, 1 },
+	{ COUNT, WEIR_A_CHANNEL_BATCH_MAX, 0, 4, 256 },
+	{ WIDE_SIZE, WEIR_A_CHANNEL_BATCH_BYTES, 0, 4, 0 },
+	{ WIDE_COUNT, WEIR_A_CHANNEL_BATCH_COST, 0, 4, 0 },
+	{ COUNT, WEIR_A_CHANNEL_PRIORITY_BURST, 0, 4, 64 },
+	{ SHORT_NS, WEIR_A_CHANNEL_SPIN, 0, 4, 20000 },
+	{ COUNT, WEIR_A_CHANNEL_CLIENTS_MAX, 0, 4, 1024 },
+	{ WIDE_SIZE, WEIR_A_CHANNEL_CLIENT_MEMORY, 0, 5, 0 },
+	{ WIDE_SIZE, WEIR_A_CHANNEL_UID_MEMORY, 0, 5, 0 },
+	{ MS, WEIR_A_CHANNEL_POOL_INTERVAL, 0, 5, 100 },
+	{ TENTHS, WEIR_A_CHANNEL_POOL_HIGH, 0, 5, 800 },
+	{ TENTHS, WEIR_A_CHANNEL_POOL_GROW, 0, 5, 250 },
+	{ TENTHS, WEIR_A_CHANNEL_POOL_LOW, 0, 5, 250 },
+	{ TENTHS, WEIR_A_CHANNEL_POOL_SHRINK, 0, 5, 125 },
+	{ PREFILL, WEIR_A_CHANNEL_PREFILL, 0, 5 },
+	{ PATH, WEIR_A_CHANNEL_MEMORY_CGROUP, 0, 5 },
 	{ CHOICE, WEIR_A_CHANNEL_STATE, 0, 0 },
 	{ DRY_RUN, WEIR_A_CHANNEL_DRY_RUN, 0, 0 },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
-#define LINES 3
 
 _Static_assert(sizeof(settings_words) / sizeof(settings_words[0]) == SETTINGS + 1,
 	       "each word has its setting");
+_Static_assert(SETTINGS <= WORDS_MAX, "all are found");
 
 /* ---- from words ------------------------------------------------------------ */
 
@@ -220,12 +282,75 @@ static int put_perm(struct nl_msg *msg, const char *text)
 	return 0;
 }
 
+static int put_percent(struct nl_msg *msg, const struct setting *s,
+		       const char *name, const char *text)
+{
+	uint32_t thousandths;
+
+	if (args_percent(name, text, &thousandths))
+		return STATUS_USAGE;
+	if (s->kind == PERCENT && thousandths % 10)
+		return bad(name, text, "is finer than 1%");
+	netlink_put_u32(msg, s->attr,
+			s->kind == PERCENT ? thousandths / 10 : thousandths);
+	return 0;
+}
+
+static int put_time(struct nl_msg *msg, const struct setting *s, const char *name,
+		    const char *text)
+{
+	uint64_t value = 0;
+	uint32_t ms;
+
+	if (s->kind == MS) {
+		if (read_ms(name, text, &ms))
+			return STATUS_USAGE;
+		netlink_put_u32(msg, s->attr, ms);
+		return 0;
+	}
+	if (!(s->kind == NS_OFF && !strcmp(text, "off")) &&
+	    args_time(name, text, &value))
+		return STATUS_USAGE;
+	if (s->kind == SHORT_NS)
+		return put_u32(msg, s->attr, value, name, text);
+	netlink_put_u64(msg, s->attr, value);
+	return 0;
+}
+
+static int put_size(struct nl_msg *msg, const struct setting *s, const char *name,
+		    const char *text)
+{
+	uint64_t bytes;
+
+	if (args_size(name, text, &bytes))
+		return STATUS_USAGE;
+	if (s->kind == SIZE)
+		return put_u32(msg, s->attr, bytes, name, text);
+	netlink_put_u64(msg, s->attr, bytes);
+	return 0;
+}
+
+static int put_count(struct nl_msg *msg, const struct setting *s, const char *name,
+		     const char *text)
+{
+	uint64_t value = 0;
+
+	if (!(s->kind == COUNT_AUTO && !strcmp(text, "auto")) &&
+	    args_count(name, text,
+		       s->kind == WIDE_COUNT ? UINT64_MAX : UINT32_MAX, &value))
+		return STATUS_USAGE;
+	if (s->kind == WIDE_COUNT)
+		netlink_put_u64(msg, s->attr, value);
+	else
+		netlink_put_u32(msg, s->attr, value);
+	return 0;
+}
+
 static int put_setting(struct nl_msg *msg, size_t i, const char *text)
 {
 	const char *name = settings_words[i].name;
 	const struct setting *s = &settings[i];
-	uint64_t value = 0;
-	uint32_t small = 0;
+	uint32_t choice;
 
 	switch (s->kind) {
 	case PERM:
@@ -234,37 +359,60 @@ static int put_setting(struct nl_msg *msg, size_t i, const char *text)
 	case MS_RANGE:
 		return put_range(msg, s, name, text);
 	case SIZE:
-		return args_size(name, text, &value) ? STATUS_USAGE :
-		       put_u32(msg, s->attr, value, name, text);
+	case WIDE_SIZE:
+		return put_size(msg, s, name, text);
 	case NS:
-		if (args_time(name, text, &value))
-			return STATUS_USAGE;
-		netlink_put_u64(msg, s->attr, value);
-		return 0;
+	case NS_OFF:
+	case SHORT_NS:
 	case MS:
-		return read_ms(name, text, &small) ? STATUS_USAGE :
-		       put_u32(msg, s->attr, small, name, text);
+		return put_time(msg, s, name, text);
+	case PERCENT:
+	case TENTHS:
+		return put_percent(msg, s, name, text);
 	case NAME:
+	case PATH:
 		netlink_put_string(msg, s->attr, text);
 		return 0;
 	case CHOICE:
-		return args_choice(name, text, settings_words[i].choices, &small) ?
-		       STATUS_USAGE : put_u32(msg, s->attr, small, name, text);
+		if (args_choice(name, text, settings_words[i].choices, &choice))
+			return STATUS_USAGE;
+		netlink_put_u32(msg, s->attr, choice);
+		return 0;
+	case PREFILL:
+		return prefill_read(msg, name, text);
+	case PROFILE:
+		return 0;
 	case DRY_RUN:
 		netlink_put_flag(msg, s->attr);
 		return 0;
 	default:
-		break;
+		return put_count(msg, s, name, text);
 	}
-	if (s->kind == COUNT_AUTO && !strcmp(text, "auto"))
-		return put_u32(msg, s->attr, 0, name, text);
-	return args_count(name, text, UINT32_MAX, &value) ? STATUS_USAGE :
-	       put_u32(msg, s->attr, value, name, text);
+}
+
+static void set_value(const char **value, int attr, const char *text)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (settings[i].attr == attr)
+			value[i] = text;
+}
+
+/* As if its words stood there: later ones win, be it over it or against it. */
+static int expand(const char **value, const char *name, const char *text)
+{
+	uint32_t i;
+
+	if (args_choice(name, text, profiles, &i))
+		return STATUS_USAGE;
+	set_value(value, WEIR_A_CHANNEL_BATCH, presets[i].batch);
+	set_value(value, WEIR_A_CHANNEL_LINGER, presets[i].linger);
+	return 0;
 }
 
 int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
 		  bool *dry_run)
 {
+	const char *value[SETTINGS] = { NULL };
 	bool given[SETTINGS] = { false };
 	const char *text;
 	int i;
@@ -275,12 +423,19 @@ int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
 			return report(STATUS_USAGE, 0, settings_words[i].name,
 				      "%s is given twice", settings_words[i].name);
 		given[i] = true;
-		if (put_setting(msg, i, text))
+		value[i] = text ? text : "";
+		if (settings[i].kind == PROFILE &&
+		    expand(value, settings_words[i].name, text))
 			return STATUS_USAGE;
 		*count += settings[i].kind != DRY_RUN;
 		*dry_run |= settings[i].kind == DRY_RUN;
 	}
-	return i == WORD_END ? 0 : STATUS_USAGE;
+	if (i != WORD_END)
+		return STATUS_USAGE;
+	for (size_t n = 0; n < SETTINGS; n++)
+		if (value[n] && put_setting(msg, n, value[n]))
+			return STATUS_USAGE;
+	return 0;
 }
 
 /* ---- into words ------------------------------------------------------------ */
@@ -331,16 +486,34 @@ static void print_value(const struct setting *s, const struct word *w,
 		print_ms(value2);
 		break;
 	case SIZE:
+	case WIDE_SIZE:
 		fputs(units_size_exact(text, value), stdout);
 		break;
+	case NS_OFF:
+		if (!value) {
+			fputs("off", stdout);
+			break;
+		}
+		/* fall through */
 	case NS:
+	case SHORT_NS:
 		fputs(units_time_exact(text, value), stdout);
 		break;
 	case MS:
 		print_ms(value);
 		break;
+	case PERCENT:
+	case TENTHS:
+		if (s->kind == PERCENT)
+			value *= 10;
+		fputs(units_percent_exact(text, value), stdout);
+		break;
 	case NAME:
-		fputs(netlink_text(tb[s->attr]), stdout);
+	case PATH:
+		put_safe(stdout, netlink_text(tb[s->attr]));
+		break;
+	case PREFILL:
+		prefill_print();
 		break;
 	case CHOICE:
 		fputs(attrs_choice(w->choices, value), stdout);
@@ -353,16 +526,33 @@ static void print_value(const struct setting *s, const struct word *w,
 	}
 }
 
+static bool is_shown(const struct setting *s, unsigned int line,
+		     struct nlattr **tb)
+{
+	if (s->line != line)
+		return false;
+	if (line < RARE)
+		return true;
+	if (!tb[s->attr])
+		return false;
+	return s->kind == PREFILL || s->kind == PATH ||
+	       netlink_number(tb[s->attr]) != s->preset;
+}
+
 void settings_print(struct nlattr **tb)
 {
 	for (unsigned int line = 1; line <= LINES; line++) {
-		fputs(" ", stdout);
+		bool begun = false;
+
 		for (size_t i = 0; i < SETTINGS; i++) {
-			if (settings[i].line != line)
+			if (!is_shown(&settings[i], line, tb))
 				continue;
-			printf(" %s ", settings_words[i].name);
+			printf("%s %s ", begun ? "" : " ",
+			       settings_words[i].name);
 			print_value(&settings[i], &settings_words[i], tb);
+			begun = true;
 		}
-		putchar('\n');
+		if (begun)
+			putchar('\n');
 	}
 }

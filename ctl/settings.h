@@ -19,7 +19,10 @@ extern const struct word settings_words[];
 int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
 		  bool *dry_run);
 
-/* Prints them in lines, so that settings_read() takes them back. */
+/*
+ * Prints them in lines, so that settings_read() takes them back and makes the
+ * same channel: what is rarely changed is left out where it is as without it.
+ */
 void settings_print(struct nlattr **tb);
 
 #endif

@@ -79,6 +79,50 @@ static void put_identity(struct nlattr **tb)
 	printf("   (%s)\n", is_exact(tb) ? "exact" : "in motion");
 }
 
+/* Some of a line's parts, which are left out while they are 0. */
+static void put_part(struct nlattr **tb, const char *before, const char *name,
+		     int attr)
+{
+	if (number(tb, attr))
+		printf("%s%s %llu", before, name, number(tb, attr));
+}
+
+static void put_dropped(struct nlattr **tb)
+{
+	static const struct {
+		const char *name;
+		int attr;
+	} why[] = {
+		{ "new when full", WEIR_A_STATS_DROPPED_NEW },
+		{ "old when full", WEIR_A_STATS_DROPPED_OLD },
+		{ "subscriber too slow", WEIR_A_STATS_DROPPED_SLOW },
+		{ "no subscriber", WEIR_A_STATS_DROPPED_NOBODY },
+	};
+	unsigned long long sum = 0;
+
+	for (size_t i = 0; i < sizeof(why) / sizeof(why[0]); i++)
+		sum += number(tb, why[i].attr);
+	if (!sum)
+		return;
+	printf("  dropped %llu:", number(tb, WEIR_A_STATS_DROPPED));
+	sum = 0;
+	for (size_t i = 0; i < sizeof(why) / sizeof(why[0]); i++) {
+		put_part(tb, sum ? ", " : " ", why[i].name, why[i].attr);
+		sum += number(tb, why[i].attr);
+	}
+	putchar('\n');
+}
+
+/* What the kernel did to spare system calls and sleeps. */
+static void put_economy(struct nlattr **tb)
+{
+	if (number(tb, WEIR_A_STATS_PROMISES) || number(tb, WEIR_A_STATS_SPINS))
+		printf("  spared: calls promised %llu (looks %llu), sleeps %llu\n",
+		       number(tb, WEIR_A_STATS_PROMISES),
+		       number(tb, WEIR_A_STATS_SWEEPS),
+		       number(tb, WEIR_A_STATS_SPINS));
+}
+
 static void put_counters(struct nlattr **tb)
 {
 	unsigned long long unseen = number(tb, WEIR_A_STATS_CRASHED_UNSEEN);
@@ -88,23 +132,29 @@ static void put_counters(struct nlattr **tb)
 	       number(tb, WEIR_A_STATS_REDELIVERED), unseen + seen, unseen, seen,
 	       number(tb, WEIR_A_STATS_FAILED), number(tb, WEIR_A_STATS_RELEASED),
 	       number(tb, WEIR_A_STATS_TAKEN));
-	printf("  died %llu: attempts %llu, rejected %llu, killed %llu, redeliveries %llu    requeued %llu\n",
+	printf("  died %llu: attempts %llu, rejected %llu, killed %llu, redeliveries %llu",
 	       number(tb, WEIR_A_STATS_DIED_ATTEMPTS) +
 	       number(tb, WEIR_A_STATS_DIED_REJECTED) +
 	       number(tb, WEIR_A_STATS_DIED_KILLED) +
-	       number(tb, WEIR_A_STATS_DIED_REDELIVERIES),
+	       number(tb, WEIR_A_STATS_DIED_REDELIVERIES) +
+	       number(tb, WEIR_A_STATS_DIED_EXPIRED),
 	       number(tb, WEIR_A_STATS_DIED_ATTEMPTS),
 	       number(tb, WEIR_A_STATS_DIED_REJECTED),
 	       number(tb, WEIR_A_STATS_DIED_KILLED),
-	       number(tb, WEIR_A_STATS_DIED_REDELIVERIES),
-	       number(tb, WEIR_A_STATS_REQUEUED));
-	printf("  refused %llu: full %llu, invalid %llu    waited for room %llu    stale answers %llu    ring errors %llu    deaths %llu\n",
+	       number(tb, WEIR_A_STATS_DIED_REDELIVERIES));
+	put_part(tb, ", ", "expired", WEIR_A_STATS_DIED_EXPIRED);
+	printf("    requeued %llu\n", number(tb, WEIR_A_STATS_REQUEUED));
+	put_dropped(tb);
+	printf("  refused %llu: full %llu, invalid %llu",
 	       number(tb, WEIR_A_STATS_REFUSED),
 	       number(tb, WEIR_A_STATS_REFUSED_FULL),
-	       number(tb, WEIR_A_STATS_REFUSED_INVALID),
+	       number(tb, WEIR_A_STATS_REFUSED_INVALID));
+	put_part(tb, ", ", "share", WEIR_A_STATS_REFUSED_SHARE);
+	printf("    waited for room %llu    stale answers %llu    ring errors %llu    deaths %llu\n",
 	       number(tb, WEIR_A_STATS_BLOCKED), number(tb, WEIR_A_STATS_STALE),
 	       number(tb, WEIR_A_STATS_RING_ERRORS),
 	       number(tb, WEIR_A_STATS_DEATHS));
+	put_economy(tb);
 }
 
 static void put_latency(const char *name, const struct nlattr *nest)

@@ -105,6 +105,38 @@ const char *units_read_count(const char *text, uint64_t max, uint64_t *n)
 	return *n > max ? "is too large" : NULL;
 }
 
+/* "80%", or "12.5%" with one decimal. */
+const char *units_read_percent(const char *text, uint32_t *thousandths)
+{
+	static char reason[100];
+	uint64_t value;
+	char *rest;
+
+	value = number(text, &rest);
+	*thousandths = 0;
+	if (!rest && isdigit((unsigned char)text[0]))
+		return "is too large";
+	if (rest && !*rest && !value)
+		return NULL;
+	if (value > UINT32_MAX / 10 - 1)
+		return "is too large";
+	value *= 10;
+	if (rest && rest[0] == '.' && isdigit((unsigned char)rest[1])) {
+		value += rest[1] - '0';
+		rest += 2;
+		if (isdigit((unsigned char)*rest))
+			return "is finer than 0.1%";
+	}
+	if (rest && !*rest) {
+		snprintf(reason, sizeof(reason), "has no unit; write %.60s%%", text);
+		return reason;
+	}
+	if (!rest || strcmp(rest, "%"))
+		return "is not a percentage; write 50% or 12.5%";
+	*thousandths = value;
+	return NULL;
+}
+
 static const char *exact(char *buf, uint64_t value, const struct unit *unit)
 {
 	if (!value)
@@ -124,6 +156,16 @@ const char *units_size_exact(char *buf, uint64_t bytes)
 const char *units_time_exact(char *buf, uint64_t ns)
 {
 	return exact(buf, ns, time_units);
+}
+
+const char *units_percent_exact(char *buf, uint32_t thousandths)
+{
+	if (thousandths % 10)
+		snprintf(buf, UNITS_TEXT, "%u.%u%%", thousandths / 10,
+			 thousandths % 10);
+	else
+		snprintf(buf, UNITS_TEXT, "%u%%", thousandths / 10);
+	return buf;
 }
 
 /* Three figures are enough, and none after the point where it is a whole number. */

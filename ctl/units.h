@@ -9,6 +9,7 @@
 /* Readers: 0, or the reason as a phrase to follow the quoted value. */
 const char *units_read_size(const char *text, uint64_t *bytes);
 const char *units_read_time(const char *text, uint64_t *ns);
+const char *units_read_percent(const char *text, uint32_t *thousandths);
 const char *units_read_count(const char *text, uint64_t max, uint64_t *n);
 
 /*
@@ -19,6 +20,7 @@ const char *units_size(char *buf, uint64_t bytes);
 const char *units_size_exact(char *buf, uint64_t bytes);
 const char *units_time(char *buf, uint64_t ns);
 const char *units_time_exact(char *buf, uint64_t ns);
+const char *units_percent_exact(char *buf, uint32_t thousandths);
 const char *units_age(char *buf, uint64_t ns);
 const char *units_rate(char *buf, double per_second);
 

@@ -108,12 +108,14 @@ static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 
 	weir_channel_lock(&c, ch);
 	msg->blk->busy--;	/* the ledger counts it itself */
-	err = weir_engine_admit(e, p, msg, false);
+	err = weir_engine_admit(e, p, false);
 	if (!err && e->cfg.overflow == WEIR_OVERFLOW_BLOCK &&
 	    weir_line_ahead(ch, line))
 		err = -EAGAIN;
 	if (!err)
 		weir_engine_accept(e, p, msg, ktime_get_ns());
+	else if (err > 0)
+		weir_engine_accept_lost(e, p, msg);
 	else if (err < 0)
 		msg->blk->busy++;
 	if (err == -EAGAIN && !nonblock)

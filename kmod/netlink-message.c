@@ -142,7 +142,7 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 	i->channel = ch->name;
 	i->m = *msg;
 	i->now = ktime_get_ns();
-	i->uid = msg->blk->uid;
+	i->uid = weir_msg_uid(msg);
 	if (msg->state == WEIR_MSG_DEAD && msg->text)
 		i->text = kstrdup(msg->text, GFP_NOWAIT | __GFP_NOWARN);
 	if (msg->state != WEIR_MSG_INFLIGHT || !p)

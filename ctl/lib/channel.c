@@ -10,10 +10,13 @@
 
 #include "handle.h"
 
-#define CHANNEL_FLAGS	(WEIR_CHANNEL_OVERFLOW_ERROR | WEIR_CHANNEL_OWNER | \
-			 WEIR_CHANNEL_BACKOFF)
+#define OVERFLOW_FLAGS	(WEIR_CHANNEL_OVERFLOW_ERROR | WEIR_CHANNEL_DROP_NEW | \
+			 WEIR_CHANNEL_DROP_OLD)
+#define CHANNEL_FLAGS	(OVERFLOW_FLAGS | WEIR_CHANNEL_OWNER | \
+			 WEIR_CHANNEL_BACKOFF | WEIR_CHANNEL_FANOUT | \
+			 WEIR_CHANNEL_COPY | WEIR_CHANNEL_BATCH_AUTO)
 /* sizeof(struct weir_channel_opts) in version 0 */
-#define CHANNEL_SIZE_0	(offsetof(struct weir_channel_opts, resv) + 32)
+#define CHANNEL_SIZE_0	(offsetof(struct weir_channel_opts, priorities) + 32)
 #define BUFFER_SIZE	8192
 
 static_assert(sizeof(struct weir_channel_opts) >= CHANNEL_SIZE_0, "ABI");
@@ -188,6 +191,25 @@ static void put_u64(struct request *r, uint16_t type, uint64_t value)
 		mnl_attr_put_u64(r->nlh, type, value);
 }
 
+static void put_flags(struct request *r, uint32_t flags)
+{
+	uint32_t overflow = WEIR_OVERFLOW_BLOCK;
+
+	if (flags & WEIR_CHANNEL_OVERFLOW_ERROR)
+		overflow = WEIR_OVERFLOW_ERROR;
+	if (flags & WEIR_CHANNEL_DROP_NEW)
+		overflow = WEIR_OVERFLOW_DROP_NEW;
+	if (flags & WEIR_CHANNEL_DROP_OLD)
+		overflow = WEIR_OVERFLOW_DROP_OLD;
+	put_u32(r, WEIR_A_CHANNEL_OVERFLOW, overflow);
+	if (flags & WEIR_CHANNEL_FANOUT)
+		put_u32(r, WEIR_A_CHANNEL_DELIVERY, WEIR_DELIVERY_FANOUT);
+	if (flags & WEIR_CHANNEL_COPY)
+		mnl_attr_put_u32(r->nlh, WEIR_A_CHANNEL_ZEROCOPY, 0);
+	if (flags & WEIR_CHANNEL_BATCH_AUTO)
+		mnl_attr_put_u32(r->nlh, WEIR_A_CHANNEL_BATCH, 0);
+}
+
 static void put_opts(struct request *r, const struct weir_channel_opts *o)
 {
 	put_u32(r, WEIR_A_CHANNEL_MESSAGES, o->messages);
@@ -199,9 +221,10 @@ static void put_opts(struct request *r, const struct weir_channel_opts *o)
 	put_u64(r, WEIR_A_CHANNEL_LINGER, o->linger_ns);
 	put_u32(r, WEIR_A_CHANNEL_MAX_ATTEMPTS, o->max_attempts);
 	put_u32(r, WEIR_A_CHANNEL_PERM, o->perm);
-	if (o->flags & WEIR_CHANNEL_OVERFLOW_ERROR)
-		mnl_attr_put_u32(r->nlh, WEIR_A_CHANNEL_OVERFLOW,
-				 WEIR_OVERFLOW_ERROR);
+	put_u32(r, WEIR_A_CHANNEL_PRIORITIES, o->priorities);
+	put_u32(r, WEIR_A_CHANNEL_SENDER_MAX, o->sender_max);
+	put_u64(r, WEIR_A_CHANNEL_TTL, o->ttl_ns);
+	put_flags(r, o->flags);
 	if (o->flags & WEIR_CHANNEL_OWNER) {
 		mnl_attr_put_u32(r->nlh, WEIR_A_CHANNEL_UID, o->uid);
 		mnl_attr_put_u32(r->nlh, WEIR_A_CHANNEL_GID, o->gid);
@@ -235,6 +258,11 @@ static int get_opts(struct weir_channel_opts *to,
 	memcpy(to, from, size < sizeof(*to) ? size : sizeof(*to));
 	if (to->flags & ~CHANNEL_FLAGS)
 		return -EINVAL;
+	/* More than one bit of them. */
+	if (to->flags & OVERFLOW_FLAGS & ((to->flags & OVERFLOW_FLAGS) - 1))
+		return -EINVAL;
+	if (to->flags & WEIR_CHANNEL_BATCH_AUTO && to->batch)
+		return -EINVAL;
 	for (i = 0; i < sizeof(to->resv) / sizeof(to->resv[0]); i++)
 		if (to->resv[i])
 			return -EINVAL;
@@ -256,7 +284,7 @@ int weir_channel_add(const char *name, const struct weir_channel_opts *opts,
 		goto out;
 	rc = get_opts(&o, opts);
 	if (rc) {
-		fail(&r, rc, "weir_channel_opts: size, flags, resv or policy is not valid");
+		fail(&r, rc, "weir_channel_opts: size, flags, batch, resv or policy is not valid");
 		goto out;
 	}
 	put_opts(&r, &o);

@@ -20,7 +20,7 @@ static int explain(struct weir *w, const struct weir_cqe *cqe)
 				   "the channel has no room");
 	case -ENOBUFS:
 		return weir_refuse(w, cqe->res,
-				   "message refused: the channel is full");
+				   "message refused: the channel is full, or has this sender's share of it");
 	case -ESHUTDOWN:
 		return weir_refuse(w, cqe->res,
 				   "message refused: the channel is draining");
@@ -188,12 +188,13 @@ static void fill(struct weir_sqe *sqe, uint8_t flags, uint64_t addr,
 		.cost = meta->cost,
 		.mtype = meta->mtype,
 		.encoding = meta->encoding,
+		.defer_ms = meta->defer_ms,
 	};
 }
 
 static int check_meta(struct weir *w, const struct weir_meta *meta)
 {
-	if (meta && (meta->resv[0] | meta->resv[1] | meta->resv[2]))
+	if (meta && (meta->resv0 | meta->resv[0] | meta->resv[1]))
 		return weir_refuse(w, -EINVAL,
 				   "weir_meta.resv must be 0");
 	return 0;

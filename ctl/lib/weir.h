@@ -114,7 +114,9 @@ void weir_close(struct weir *w);
  * @w: the handle
  *
  * POLLIN: something came: a message, or memory that workers are done with.
- * POLLOUT: the channel has room. POLLHUP: the handle has ended.
+ * POLLOUT: the channel has room for a message of this handle: what a sender
+ * waits for that was refused with -EAGAIN or -ENOBUFS. Others wait for the
+ * same room, so it may be refused again. POLLHUP: the handle has ended.
  *
  * Before sleeping in poll(), call weir_recv() with time-out 0 until it
  * returns 0 (a sender: weir_submit()). That sends what is queued and reads
@@ -144,15 +146,19 @@ const char *weir_error(const struct weir *w);
 /**
  * struct weir_meta - what goes along with a message; all zero is fine
  * @key: messages with the same key are worked on one after the other, in
- *	order; 0: no key.
+ *	order; 0: no key. There are none in a fan-out.
  * @corr: correlation id, passed on.
- * @deadline_ns: CLOCK_MONOTONIC, 0: none. Passed on.
+ * @deadline_ns: CLOCK_MONOTONIC; if it is not delivered by then it is dead.
+ *	0: as the channel's `ttl` says. Passed on.
  * @user_data: the sender's own number for the message.
- * @cost: hint of the work in it, in any unit; 0: unknown.
+ * @cost: hint of the work in it, in any unit; 0: unknown. Where the channel has
+ *	a `batch-cost`, a worker is handed so much of it at once.
  * @mtype: application's message type, passed on.
  * @encoding: application's encoding, passed on.
  * @prio: priority, 0 is the most urgent; below the channel's `priorities`.
- * @resv: must be 0.
+ * @defer_ms: it is ready only after so many milliseconds; at most a day. Must
+ *	be 0 in a fan-out.
+ * @resv0: @resv: must be 0.
  */
 struct weir_meta {
 	uint64_t key;
@@ -163,7 +169,9 @@ struct weir_meta {
 	uint16_t mtype;
 	uint8_t	 encoding;
 	uint8_t	 prio;
-	uint64_t resv[3];
+	uint32_t defer_ms;
+	uint32_t resv0;
+	uint64_t resv[2];
 };
 
 /**
@@ -178,10 +186,11 @@ struct weir_meta {
  * Return: 0: the channel has it; or a signal came while it waited for room:
  * then it lies in the ring as after weir_put(), and the next call hands it
  * over, or the end of the process. Below 0: it is not sent and will not be:
- * -EMSGSIZE, -EINVAL, -EAGAIN (NONBLOCK: no room or no memory), -ENOBUFS the
- * channel is full and its overflow is `error`, -ESHUTDOWN the channel is
- * draining or the handle has ended, -ENOMEM, -EINTR no memory came before the
- * signal.
+ * -EMSGSIZE, -EINVAL, -EAGAIN (NONBLOCK: no room or no memory: poll() for
+ * POLLOUT on weir_fd() and try again), -ENOBUFS the channel is full, or this
+ * sender has its share (`sender-max`) in it, and its overflow is `error`,
+ * -ESHUTDOWN the channel is draining or the handle has ended, -ENOMEM, -EINTR
+ * no memory came before the signal.
  */
 int weir_send(struct weir *w, const void *data, size_t len,
 	      const struct weir_meta *meta);
@@ -414,11 +423,16 @@ int weir_drain(struct weir *w);
 #define WEIR_CHANNEL_OVERFLOW_ERROR (1U << 0) /* full: refuse, do not block */
 #define WEIR_CHANNEL_OWNER	(1U << 1) /* @uid and @gid are set */
 #define WEIR_CHANNEL_BACKOFF	(1U << 2) /* @backoff_* are set, even if 0 */
+#define WEIR_CHANNEL_DROP_NEW	(1U << 3) /* full: accept, drop and count it */
+#define WEIR_CHANNEL_DROP_OLD	(1U << 4) /* full: accept, drop the oldest */
+#define WEIR_CHANNEL_FANOUT	(1U << 5) /* each message to every worker */
+#define WEIR_CHANNEL_COPY	(1U << 6) /* copy messages: zerocopy off */
+#define WEIR_CHANNEL_BATCH_AUTO	(1U << 7) /* @batch follows the load; then 0 */
 
 /**
  * struct weir_channel_opts - attributes of a new channel; 0: the default
  * @size: sizeof(struct weir_channel_opts); 0 stands for that of version 0.
- * @flags: WEIR_CHANNEL_*.
+ * @flags: WEIR_CHANNEL_*; at most one of OVERFLOW_ERROR, DROP_NEW, DROP_OLD.
  * @messages: most messages waiting. 65536
  * @message_max: most bytes of one. 1 MiB
  * @memory_min: bytes of message memory made at once. 1 MiB
@@ -431,6 +445,10 @@ int weir_drain(struct weir *w);
  * @uid: @gid: owner of the device file. The creator, group 0
  * @backoff_min_ms: @backoff_max_ms: delay after a fail. 100, 30000
  * @policy: how workers are chosen. "least-loaded"
+ * @priorities: how many there are, 1..8. 1
+ * @sender_max: most of what the channel holds that one sender may have, in
+ *	percent. 100
+ * @ttl_ns: deadline of messages that have none, from their acceptance. None
  * @resv: must be 0.
  *
  * weirctl(8) sets all the others.
@@ -452,7 +470,10 @@ struct weir_channel_opts {
 	uint32_t backoff_min_ms;
 	uint32_t backoff_max_ms;
 	const char *policy;
-	uint64_t resv[4];
+	uint32_t priorities;
+	uint32_t sender_max;
+	uint64_t ttl_ns;
+	uint64_t resv[2];
 };
 
 /**

@@ -212,8 +212,9 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
 u64 weir_engine_room(const struct weir_engine *e);
 bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p);
 u32 weir_engine_share(const struct weir_engine *e);
-int weir_engine_admit(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg *msg, bool force);
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force);
+void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
+			     struct weir_msg *msg);
 void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now);
@@ -234,8 +235,9 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now);
 void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
 		       struct weir_tag *tag, u64 now);
-void weir_ledger_enqueued(struct weir_engine *e, struct weir_msg *msg);
-void weir_ledger_dequeued(struct weir_engine *e, struct weir_msg *msg);
+struct weir_peer *weir_ledger_copier(struct weir_engine *e,
+				     const struct weir_msg *msg);
+void weir_ledger_share(struct weir_engine *e, struct weir_peer *p);
 void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg);
 void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_again(struct weir_engine *e, struct weir_msg *msg, u64 due);
@@ -248,6 +250,37 @@ bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now);
 u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max);
+
+/* Who sent a message, if it is still there. */
+static inline struct weir_peer *weir_ledger_sender(struct weir_engine *e,
+						   const struct weir_msg *msg)
+{
+	return msg->flags & WEIR_MSG_COPIED ? weir_ledger_copier(e, msg) :
+	       msg->blk->owner;
+}
+
+/* A message has become ready or delayed. */
+static inline void weir_ledger_enqueued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (p)
+		p->queued++;
+}
+
+/* A message is neither ready nor delayed any more. */
+static inline void weir_ledger_dequeued(struct weir_engine *e,
+					struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (!p)
+		return;
+	p->queued--;
+	if (p->over)
+		weir_ledger_share(e, p);
+}
 
 /* dispatch.c */
 void weir_dispatch(struct weir_engine *e, u64 now);
@@ -286,6 +319,13 @@ void weir_fanout_answer(struct weir_engine *e, struct weir_peer *p,
 void weir_fanout_abandon(struct weir_engine *e, struct weir_peer *p,
 			 struct weir_tag *tag, u64 now);
 void weir_fanout_revoke(struct weir_engine *e, struct weir_msg *msg, u64 now);
+
+/* bounce.c */
+u32 weir_bounce_stage(struct weir_engine *e, struct weir_peer *p, u32 nr,
+		      struct weir_wake *wake);
+void weir_bounce_undo(struct weir_engine *e, struct weir_stage *st);
+struct weir_msg *weir_bounce_take(struct weir_engine *e,
+				  struct weir_stage *st);
 
 /* promise.c */
 

@@ -12,10 +12,16 @@
 #define WEIR_HIST_TOP		43	/* values from 2^43 ns (2.4 h) share a bucket */
 #define WEIR_HIST_BUCKETS	((WEIR_HIST_TOP - WEIR_HIST_BITS + 1) << WEIR_HIST_BITS)
 
+/**
+ * struct weir_hist
+ * @last: @last_index: the last value and its bucket: those of a batch are alike.
+ */
 struct weir_hist {
 	u64 count;
 	u64 sum;
 	u64 max;
+	u64 last;
+	u32 last_index;
 	u64 bucket[WEIR_HIST_BUCKETS];
 };
 
@@ -34,11 +40,15 @@ static inline u32 weir_hist_index(u64 ns)
 
 static inline void weir_hist_add(struct weir_hist *h, u64 ns)
 {
+	if (ns != h->last) {
+		h->last = ns;
+		h->last_index = weir_hist_index(ns);
+		if (ns > h->max)
+			h->max = ns;
+	}
 	h->count++;
 	h->sum += ns;
-	if (ns > h->max)
-		h->max = ns;
-	h->bucket[weir_hist_index(ns)]++;
+	h->bucket[h->last_index]++;
 }
 
 u64 weir_hist_low(u32 index);

@@ -265,11 +265,19 @@ struct weir_msg *weir_lane_take(struct weir_lane *l)
 	u32 prio = turn(l), rest;
 	struct weir_msg *msg = first_of(&l->prio[prio]);
 
-	l->prio[prio].passed = 0;
 	rest = l->busy & ~((2U << prio) - 1);
 	for (; rest; rest &= rest - 1)
 		l->prio[__ffs(rest)].passed++;
-	weir_lane_remove(l, msg);
+	l->prio[prio].passed = 0;
+	if (msg->deadline)
+		rb_erase_cached(&msg->expiry, &l->expiry);
+	if (msg->flags & WEIR_MSG_FIFO) {
+		msg->flags &= ~WEIR_MSG_FIFO;
+		list_del(&msg->link);
+	} else {
+		rb_erase_cached(&msg->node, &l->prio[prio].redo);
+	}
+	count_out(l, msg);
 	return msg;
 }
 

@@ -72,49 +72,35 @@ void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now)
 	msg->holder = NULL;
 }
 
-/* Who sent it, if it is still there. */
-static struct weir_peer *sender_of(struct weir_engine *e,
-				   const struct weir_msg *msg)
+/**
+ * weir_ledger_copier - who sent a message that was copied
+ * @e: engine, locked
+ * @msg: COPIED
+ *
+ * Return: the sender, or NULL if it has ended.
+ */
+struct weir_peer *weir_ledger_copier(struct weir_engine *e,
+				     const struct weir_msg *msg)
 {
 	struct weir_peer *p;
 
-	if (!msg->copier)
-		return msg->blk->owner;
 	list_for_each_entry(p, &e->peers, link)
-		if (p->id == msg->copier)
+		if (p->id == msg->src)
 			return p;
 	return NULL;
 }
 
 /**
- * weir_ledger_enqueued - a message has become ready or delayed
+ * weir_ledger_share - a sender that has used up its share has one message less
  * @e: engine, locked
- * @msg: message
+ * @p: sender, its @over is set
  */
-void weir_ledger_enqueued(struct weir_engine *e, struct weir_msg *msg)
+void weir_ledger_share(struct weir_engine *e, struct weir_peer *p)
 {
-	struct weir_peer *p = sender_of(e, msg);
-
-	if (p)
-		p->queued++;
-}
-
-/**
- * weir_ledger_dequeued - a message is neither ready nor delayed any more
- * @e: engine, locked
- * @msg: message
- */
-void weir_ledger_dequeued(struct weir_engine *e, struct weir_msg *msg)
-{
-	struct weir_peer *p = sender_of(e, msg);
-
-	if (!p)
+	if (p->queued >= weir_engine_share(e))
 		return;
-	p->queued--;
-	if (p->over && p->queued < weir_engine_share(e)) {
-		p->over = false;
-		weir_engine_wake_peer(e, p);
-	}
+	p->over = false;
+	weir_engine_wake_peer(e, p);
 }
 
 /*
@@ -175,9 +161,10 @@ static void unsettle(struct weir_engine *e, struct weir_peer *p)
  */
 void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg)
 {
-	struct weir_peer *p = sender_of(e, msg);
+	struct weir_peer *p = weir_ledger_sender(e, msg);
 
-	weir_lane_leave(&e->lane, msg);
+	if (msg->flags & WEIR_MSG_LEADER)
+		weir_lane_leave(&e->lane, msg);
 	if (p && msg->flags & WEIR_MSG_ACKED)
 		p->settled_acked++;
 	unsettle(e, p);
@@ -232,11 +219,11 @@ static void exhume(struct weir_engine *e, struct weir_msg *msg)
 void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		      char *text)
 {
-	struct weir_peer *p = sender_of(e, msg);
+	struct weir_peer *p = weir_ledger_sender(e, msg);
 
 	weir_lane_leave(&e->lane, msg);
 	WRITE_ONCE(msg->state, WEIR_MSG_DEAD);
-	msg->flags = 0;
+	msg->flags &= WEIR_MSG_COPIED;
 	msg->reason = reason;
 	msg->text = text;
 	list_add_tail(&msg->link, &e->dead);
@@ -363,7 +350,7 @@ bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now)
  */
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg)
 {
-	struct weir_peer *p = sender_of(e, msg);
+	struct weir_peer *p = weir_ledger_sender(e, msg);
 
 	if (msg->state != WEIR_MSG_DEAD)
 		return false;

@@ -33,7 +33,8 @@ enum weir_msg_state {
 #define WEIR_MSG_FIFO		(1U << 2) /* in the lane's fifo, not in a tree */
 #define WEIR_MSG_LEADER		(1U << 3) /* first of its key; others wait for it */
 #define WEIR_MSG_PARKED		(1U << 4) /* waits behind its key's leader */
-#define WEIR_MSG_ACKED		(1U << 5) /* fan-out: somebody acknowledged it */
+#define WEIR_MSG_ACKED		(1U << 5) /* somebody acknowledged it */
+#define WEIR_MSG_COPIED		(1U << 6) /* its sender is @src, not the block's owner */
 
 /**
  * struct weir_msg - one message, or a free buffer
@@ -55,8 +56,7 @@ enum weir_msg_state {
  * The third cache line is for those with a key, a deadline or many holders:
  * @bucket: in the table of keys, while LEADER; @chain: those behind it.
  * @expiry: in the lane's tree of deadlines, while READY or DELAYED.
- * @copier: who sent it, if that is not the block's owner (`zerocopy off`); 0:
- *	the owner did.
+ * @uid: of its sender, if it is COPIED (`zerocopy off`).
  */
 struct weir_msg {
 	union {
@@ -95,7 +95,7 @@ struct weir_msg {
 	struct list_head chain;
 	struct rb_node expiry;
 	u32 refs;
-	u32 copier;
+	u32 uid;
 };
 
 /* A new message in a buffer: nothing of the last one is left. */
@@ -118,7 +118,6 @@ static inline void weir_msg_reset(struct weir_msg *msg, u32 len, u32 off)
 	msg->cost = 0;
 	msg->due = 0;
 	msg->refs = 0;
-	msg->copier = 0;
 }
 
 /**
@@ -206,6 +205,12 @@ static inline struct weir_block *weir_map_find(const struct weir_map *map,
 static inline u64 weir_elapsed(u64 then, u64 now)
 {
 	return now > then ? now - then : 0;
+}
+
+/* The user who sent it. */
+static inline u32 weir_msg_uid(const struct weir_msg *msg)
+{
+	return msg->flags & WEIR_MSG_COPIED ? msg->uid : msg->blk->uid;
 }
 
 static inline u32 weir_msg_index(const struct weir_msg *msg)

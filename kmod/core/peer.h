@@ -17,6 +17,7 @@ struct weir_engine;
  * struct weir_stage - the private copy of one submission entry
  * @sqe: the copy.
  * @msg: SEND: the ledger entry, STAGED, or NULL if refused.
+ * @copy: where it was copied to, or NULL.
  * @res: 0, or why it is refused.
  * @extra: REJECT: further slots that hold its text.
  * @pos: its place in the ring, free running.
@@ -24,6 +25,7 @@ struct weir_engine;
 struct weir_stage {
 	struct weir_sqe sqe;
 	struct weir_msg *msg;
+	struct weir_msg *copy;
 	int res;
 	u32 extra;
 	u32 pos;
@@ -36,6 +38,8 @@ struct weir_stage {
  * @stage: WEIR_STAGE_MAX entries of scratch; sq_lock.
  * @blocked: an entry stays in the ring for want of room; sq_lock.
  * @over: likewise, but for its own share of the room alone; engine's lock.
+ * @short_of: class + 1 of which no buffer was there to copy into; sq_lock.
+ * @no_memory: and none can be had: refuse; sq_lock.
  * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
@@ -74,6 +78,8 @@ struct weir_peer {
 	struct weir_stage *stage;
 	bool blocked;
 	bool hold;
+	bool no_memory;
+	u32 short_of;
 	struct list_head blocks;
 
 	struct weir_engine *eng;

@@ -6,7 +6,8 @@
  * pthreads, C11 fences). The engine includes nothing else.
  *
  * The engine never sleeps, never prints and never allocates, with one
- * exception: weir_port_strndup() for the text of a rejection.
+ * exception: weir_port_strndup() for the text of a rejection. It does not know
+ * payloads; weir_port_copy() does.
  */
 #ifndef _WEIR_CORE_PORT_H
 #define _WEIR_CORE_PORT_H
@@ -42,6 +43,15 @@ static inline void weir_port_strfree(char *s)
 #else
 #include "port_user.h"
 #endif
+
+struct weir_msg;
+
+/**
+ * weir_port_copy - copy a message's payload
+ * @to: as long as @from
+ * @from: may be changing; what is read is read once
+ */
+void weir_port_copy(struct weir_msg *to, const struct weir_msg *from);
 
 #include <linux/weir.h>
 #include <linux/weir_netlink.h>

@@ -4,7 +4,8 @@
  * published; somebody will look at its ring.
  *
  * A promise is given only while a worker holds messages and no worker could be
- * given any: then one of them is bound to come back. Whoever leaves the engine
+ * given any: then one of them is bound to come back. (Not where messages are
+ * copied, since that may have to sleep for memory.) Whoever leaves the engine
  * and finds that this is no longer so (a worker asks, attaches or dies, the
  * channel's state changes, time passes) looks at the rings of all who were
  * promised it: weir_engine_finish() notes it, weir_promise_sweep() does it.
@@ -30,7 +31,7 @@
  */
 bool weir_promise_kept(struct weir_engine *e)
 {
-	return e->nr_busy && !e->closed && !weir_fanout(e) &&
+	return e->nr_busy && !e->closed && !weir_fanout(e) && e->cfg.zerocopy &&
 	       e->cfg.state == WEIR_CHANNEL_STATE_RUNNING &&
 	       !weir_policy_any_open(e);
 }

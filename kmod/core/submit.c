@@ -46,15 +46,21 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		return -EBUSY;
 	}
 	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
-	weir_msg_reset(msg, s->len, in_block);
+	msg->len = s->len;
+	msg->off = in_block;
+	msg->flags = 0;
 	msg->prio = s->prio;
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
+	msg->attempts = 0;
 	msg->key = weir_fanout(e) ? 0 : s->key;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
+	msg->holder = NULL;
 	msg->src = p->id;
 	msg->cost = s->cost;
+	msg->deliveries = 0;
+	msg->reason = 0;
 	msg->due = s->defer_ms * 1000000ULL;
 	return 0;
 }
@@ -85,6 +91,7 @@ static void stage_one(struct weir_engine *e, struct weir_peer *p,
 {
 	weir_ring_peek(&p->rings, ahead, &st->sqe);
 	st->msg = NULL;
+	st->copy = NULL;
 	/* Its text goes with a rejection, refused or not: it is no entry. */
 	st->extra = 0;
 	if (st->sqe.op == WEIR_OP_REJECT && st->sqe.nr <= WEIR_REASON_SLOTS)
@@ -216,9 +223,14 @@ static bool drop_oldest(struct weir_engine *e)
 	return true;
 }
 
-/* It is accepted, and given up at once. */
-static int drop_new(struct weir_engine *e, struct weir_peer *p,
-		    struct weir_msg *msg)
+/**
+ * weir_engine_accept_lost - a staged message is accepted, and given up at once
+ * @e: engine, locked
+ * @p: sender
+ * @msg: STAGED
+ */
+void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
+			     struct weir_msg *msg)
 {
 	msg->seq = ++e->seq;
 	msg->blk->busy++;
@@ -228,11 +240,9 @@ static int drop_new(struct weir_engine *e, struct weir_peer *p,
 	p->unsettled++;
 	e->c.dropped_new++;
 	weir_ledger_drop(e, msg);
-	return 1;
 }
 
-static int no_room(struct weir_engine *e, struct weir_peer *p,
-		   struct weir_msg *msg, bool share)
+static int no_room(struct weir_engine *e, struct weir_peer *p, bool share)
 {
 	p->over = share;
 	if (e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
@@ -240,10 +250,10 @@ static int no_room(struct weir_engine *e, struct weir_peer *p,
 	e->c.refused_share += share && e->cfg.overflow == WEIR_OVERFLOW_ERROR;
 	switch (e->cfg.overflow) {
 	case WEIR_OVERFLOW_DROP_NEW:
-		return drop_new(e, p, msg);
+		return 1;
 	case WEIR_OVERFLOW_DROP_OLD:
 		/* Beyond its own share it shall not cost another sender's. */
-		return !share && drop_oldest(e) ? 0 : drop_new(e, p, msg);
+		return share || !drop_oldest(e);
 	default:
 		return -ENOBUFS;
 	}
@@ -253,15 +263,13 @@ static int no_room(struct weir_engine *e, struct weir_peer *p,
  * weir_engine_admit - may a message enter the channel now?
  * @e: engine, locked
  * @p: its sender
- * @msg: STAGED
  * @force: what a dead client had published is taken whatever the depth
  *
- * Return: 0; 1 it was accepted and dropped (overflow drop-new); -EAGAIN it must
+ * Return: 0; 1 it is accepted and dropped: weir_engine_accept_lost(); -EAGAIN it must
  * wait (overflow block), for its sender's share if @over of that is set;
  * -ENOBUFS, -ESHUTDOWN it is refused.
  */
-int weir_engine_admit(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg *msg, bool force)
+int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force)
 {
 	bool share = over_share(e, p);
 
@@ -274,7 +282,7 @@ int weir_engine_admit(struct weir_engine *e, struct weir_peer *p,
 		return 0;
 	e->was_full = true;
 	e->wake->events = true;
-	return no_room(e, p, msg, share);
+	return no_room(e, p, share);
 }
 
 /**
@@ -293,17 +301,32 @@ void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res)
 		e->c.refused_invalid++;
 }
 
+static int admit(struct weir_engine *e, struct weir_peer *p,
+		 struct weir_stage *st, bool force)
+{
+	int res = weir_engine_admit(e, p, force);
+
+	if (res == 1) {
+		weir_engine_accept_lost(e, p, st->copy ?
+					weir_bounce_take(e, st) : st->msg);
+	} else if (!res && p->hold && !force &&
+		   e->cfg.overflow == WEIR_OVERFLOW_BLOCK) {
+		res = -EAGAIN;
+	}
+	return res;
+}
+
 static int apply_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st, bool force, u64 now)
 {
-	int res = st->res ?: weir_engine_admit(e, p, st->msg, force);
+	int res = st->res ?: admit(e, p, st, force);
 
-	if (!res && p->hold && !force && e->cfg.overflow == WEIR_OVERFLOW_BLOCK)
-		res = -EAGAIN;
 	if (!res)
-		weir_engine_accept(e, p, st->msg, now);
+		weir_engine_accept(e, p, st->copy ? weir_bounce_take(e, st) :
+				   st->msg, now);
 	if (res >= 0)
 		return 0;
+	weir_bounce_undo(e, st);
 	if (st->msg)
 		/* Pairs with the acquire load in stage_send(). */
 		smp_store_release(&st->msg->state, WEIR_MSG_USER);
@@ -312,6 +335,33 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 	else
 		weir_engine_refused(e, p, res);
 	return res;
+}
+
+/*
+ * How many messages of a sender may enter the channel without more ado. What
+ * goes beyond it is looked at one by one.
+ */
+static u64 free_room(const struct weir_engine *e, const struct weir_peer *p,
+		     bool force)
+{
+	u32 share = weir_engine_share(e);
+
+	if (e->closed)
+		return 0;
+	if (force)
+		return U64_MAX;
+	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING ||
+	    (p->hold && e->cfg.overflow == WEIR_OVERFLOW_BLOCK))
+		return 0;
+	return min_t(u64, weir_engine_room(e),
+		     share > p->queued ? share - p->queued : 0);
+}
+
+/* A good message that nobody wants to be told about. */
+static bool plain(const struct weir_stage *st)
+{
+	return st->msg && !st->copy && !st->res &&
+	       !(st->sqe.flags & WEIR_SQE_RESULT);
 }
 
 /* Applies one entry. Return: false if it has to stay in the ring. */
@@ -343,21 +393,25 @@ static bool apply(struct weir_engine *e, struct weir_peer *p,
 }
 
 /* Gives back the buffers of entries that stay in the ring. */
-static void unstage(struct weir_stage *st, u32 from, u32 to)
+static void unstage(struct weir_engine *e, struct weir_stage *st, u32 from,
+		    u32 to)
 {
-	for (; from < to; from++)
+	for (; from < to; from++) {
+		weir_bounce_undo(e, &st[from]);
 		if (st[from].msg)
 			/* Pairs with the acquire load in stage_send(). */
 			smp_store_release(&st[from].msg->state, WEIR_MSG_USER);
+	}
 }
 
 /*
- * Applies @nr staged entries. Return: slots consumed; *stop is set if an entry
+ * Applies @nr of the staged entries. Return: slots consumed; *stop is set if an entry
  * has to stay.
  */
 static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
-		     bool force, u64 now, bool *stop)
+		     u32 staged, bool force, u64 now, bool *stop)
 {
+	u64 fast = free_room(e, p, force);
 	u32 room = 0, posted = 0, slots = 0, i;
 	struct weir_cqe cqe;
 
@@ -367,6 +421,12 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		/* What may answer is taken only while there is room for it. */
 		if (posted == room && !force)
 			break;
+		if (fast && plain(&p->stage[i])) {
+			weir_engine_accept(e, p, p->stage[i].msg, now);
+			fast--;
+			slots++;
+			continue;
+		}
 		if (!apply(e, p, &p->stage[i], force, now, &cqe)) {
 			p->blocked = true;
 			break;
@@ -376,8 +436,8 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
 			       sizeof(cqe));
 	}
-	*stop = i < nr || !nr;
-	unstage(p->stage, i, nr);
+	*stop = i < nr || !nr || p->short_of;
+	unstage(e, p->stage, i, staged);
 	weir_engine_measure(e, p, now);
 	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE,
 		       (i < nr && posted == room) || !list_empty(&p->returns));
@@ -425,10 +485,12 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake)
 {
 	int pending = weir_ring_pending(&p->rings);
-	u32 todo, done = 0, nr, slots;
+	bool copies = !READ_ONCE(e->cfg.zerocopy) && !force;
+	u32 todo, done = 0, staged, nr, slots;
 	bool stop = false;
 
 	p->blocked = false;
+	p->short_of = 0;
 	if (pending < 0) {
 		weir_engine_lock(e, wake);
 		e->c.ring_errors++;
@@ -437,9 +499,10 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 	}
 	todo = min_t(u32, pending, max);
 	do {
-		nr = stage_all(e, p, todo - done, pending - done);
+		staged = stage_all(e, p, todo - done, pending - done);
+		nr = copies ? weir_bounce_stage(e, p, staged, wake) : staged;
 		weir_engine_lock(e, wake);
-		slots = apply_all(e, p, nr, force, now, &stop);
+		slots = apply_all(e, p, nr, staged, force, now, &stop);
 		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
 			list_add_tail(&p->dirty_link, &e->dirty);
 		if (weir_peer_works(p)) {

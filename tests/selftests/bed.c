@@ -10,24 +10,26 @@
  * @name: at least CHAN_ROOM bytes; filled in, no other test has the name
  * @attrs: all but the name
  */
+#define ATTRS_ROOM	64	/* all that a channel has, the name and the end */
+
 int chan_new(char *name, const struct nl_attr *attrs)
 {
-	struct nl_attr list[32] = { A_STR(WEIR_A_CHANNEL_NAME, name) };
+	struct nl_attr list[ATTRS_ROOM] = { A_STR(WEIR_A_CHANNEL_NAME, name) };
 	static unsigned int nr;
 	size_t i;
 
 	snprintf(name, CHAN_ROOM, "test-%d-%u", getpid(), nr++);
-	for (i = 0; attrs[i].kind != NL_END && i < 30; i++)
+	for (i = 0; attrs[i].kind != NL_END && i < ATTRS_ROOM - 2; i++)
 		list[i + 1] = attrs[i];
 	return nl_do(WEIR_CMD_CHANNEL_NEW, list);
 }
 
 int chan_set(const char *name, const struct nl_attr *attrs)
 {
-	struct nl_attr list[32] = { A_STR(WEIR_A_CHANNEL_NAME, name) };
+	struct nl_attr list[ATTRS_ROOM] = { A_STR(WEIR_A_CHANNEL_NAME, name) };
 	size_t i;
 
-	for (i = 0; attrs[i].kind != NL_END && i < 30; i++)
+	for (i = 0; attrs[i].kind != NL_END && i < ATTRS_ROOM - 2; i++)
 		list[i + 1] = attrs[i];
 	return nl_do(WEIR_CMD_CHANNEL_SET, list);
 }

@@ -17,7 +17,10 @@ for pair in messages=65536 memory_min=1048576 memory_max=67108864 message_max=10
 	policy=least-loaded weight_load=700 weight_queue=300 \
 	load_interval_ns=100000000 max_attempts=5 backoff_min_ns=100000000 \
 	backoff_max_ns=30000000000 dead_max=10000 redeliver_max=1000 zerocopy=true \
-	state=running perm=0660; do
+	sender_max=100 ttl_ns=0 batch_min=1 batch_max=256 batch_bytes=0 batch_cost=0 \
+	priority_burst=64 spin_ns=20000 clients_max=1024 client_memory=0 uid_memory=0 \
+	pool_interval_ns=100000000 pool_high=800 pool_grow=250 pool_low=250 \
+	pool_shrink=125 prefill=[] memory_cgroup=null state=running perm=0660; do
 	same "default ${pair%%=*}" "${pair#*=}" "$(value "$a" "${pair%%=*}")"
 done
 
@@ -31,16 +34,71 @@ same "rights of the device file" "640 daemon mail" "$(stat -c '%a %U %G' "/dev/w
 # The attribute lines stand between the first line and "now".
 attributes()
 {
-	weirctl channel show "$1" | sed -n '2,/^  now/{/^  now/!p}'
+	weirctl channel show "$1" | sed '1d;/^  now/,$d'
 }
+same "what hardly anybody changes is left out" 3 "$(attributes "$a" | wc -l)"
 new_channel
 weirctl channel del "$channel"
 # shellcheck disable=SC2046
 check "channel add takes back what channel show prints" \
 	weirctl channel add "$channel" $(attributes "$b")
 same "and makes the same" "$(attributes "$b")" "$(attributes "$channel")"
-like "which is all that was given" "*perm daemon:mail:0640 messages 77 memory 2M..33M message-max 5000B overflow error inflight 9 batch 13 linger 1500us*policy round-robin*backoff 7ms..11s*" \
+like "which is all that was given" "*perm daemon:mail:0640 messages 77 memory 2M..33M message-max 5000B overflow error sender-max 100% inflight 9 batch 13 linger 1500us*policy round-robin*backoff 7ms..11s*" \
 	"$(attributes "$channel" | xargs)"
+
+# Everything at something else than its default, in units that come back.
+rest=(messages 100 memory 1M..32M message-max 64K overflow drop-new sender-max 30%
+	inflight auto batch auto linger 0 priorities 8 mode fanout ttl 90s zerocopy off
+	batch-min 2 batch-max 99 batch-bytes 1536K batch-cost 18446744073709551615
+	priority-burst 7 spin 1500ns clients-max 12 client-memory 1M uid-memory 2M
+	pool-interval 250ms pool-high 87.5% pool-grow 0 pool-low 12% pool-shrink 0.1%)
+new_channel "${rest[@]}"
+c=$channel
+for pair in overflow=drop-new sender_max=30 batch=0 priorities=8 mode=fanout \
+	ttl_ns=90000000000 zerocopy=false batch_min=2 batch_max=99 batch_bytes=1572864 \
+	priority_burst=7 spin_ns=1500 clients_max=12 client_memory=1048576 \
+	uid_memory=2097152 pool_interval_ns=250000000 pool_high=875 pool_grow=0 \
+	pool_low=120 pool_shrink=1; do
+	same "given ${pair%%=*}" "${pair#*=}" "$(value "$c" "${pair%%=*}")"
+done
+for ((i = 0; i < ${#rest[@]}; i += 2)); do
+	[ "${rest[i]}" != pool-grow ] || rest[i + 1]=0%
+	like "shown: ${rest[i]}" "* ${rest[i]} ${rest[i + 1]} *" \
+		" $(attributes "$c" | tr -s ' \n' '  ') "
+done
+new_channel
+weirctl channel del "$channel"
+# shellcheck disable=SC2046
+check "channel add takes all of it back" weirctl channel add "$channel" $(attributes "$c")
+same "and makes the same of it" "$(attributes "$c")" "$(attributes "$channel")"
+
+check "all that can be set is set" weirctl channel set "$a" overflow drop-old sender-max 50% \
+	batch auto ttl 1h zerocopy off batch-min 3 batch-max 4 batch-bytes 1K batch-cost 5 \
+	priority-burst 6 spin 0 clients-max 7 client-memory 8M uid-memory 9M \
+	pool-interval 10ms pool-high 100% pool-grow 1% pool-low 99.9% pool-shrink 100%
+like "set is shown" "* sender-max 50% *batch auto*ttl 1h*batch-min 3 *spin 0 *pool-low 99.9% *" \
+	"$(attributes "$a" | tr -s ' \n' '  ')"
+check "and set back" weirctl channel set "$a" overflow block sender-max 100% ttl off \
+	zerocopy on batch-min 1 batch-max 256 batch-bytes 0 batch-cost 0 priority-burst 64 \
+	spin 20us clients-max 1024 client-memory 0 uid-memory 0 pool-interval 100ms \
+	pool-high 80% pool-grow 25% pool-low 25% pool-shrink 12.5%
+same "is not shown again" 3 "$(attributes "$a" | wc -l)"
+
+# ---- profiles ----
+
+for profile in swarm:50:10000000 rpc:10:50000000 bulk:256:5000000; do
+	new_channel profile "${profile%%:*}"
+	same "profile ${profile%%:*}" "${profile#*:}" \
+		"$(value "$channel" batch):$(value "$channel" linger_ns)"
+done
+new_channel profile bulk batch 7
+same "what follows a profile wins" "7 5000000" \
+	"$(value "$channel" batch) $(value "$channel" linger_ns)"
+new_channel batch 7 profile rpc
+same "and a profile over what it follows" 10 "$(value "$channel" batch)"
+check "a profile is set" weirctl channel set "$channel" profile swarm
+same "later too" "50 10000000" "$(value "$channel" batch) $(value "$channel" linger_ns)"
+same "it is not shown as such" 0 "$(weirctl channel show "$channel" | grep -c profile)"
 
 check "set changes" weirctl channel set "$a" batch 7 perm :mail:0600 backoff ..9s
 same "what was given" "7 9000000000" "$(value "$a" batch) $(value "$a" backoff_max_ns)"

@@ -62,7 +62,7 @@ same "completion of a command" "pause purge" "$(offers channel p)"
 same "completion behind an option" "show" "$(offers -j pool sh)"
 same "completion of an attribute" "message-max messages" \
 	"$(offers channel set x me | tr ' ' '\n' | grep message | sort | xargs)"
-same "completion of a value" "block error" "$(offers channel add x overflow '')"
+same "completion of a value" "block error drop-new drop-old" "$(offers channel add x overflow '')"
 same "completion of an option" "--wait" "$(offers send x --w)"
 
 # ---- wrong use ----
@@ -106,8 +106,52 @@ refused 2 "channel add jobs: attribute \"lingre\" is unknown; did you mean \"lin
 	weirctl channel add jobs lingre 10ms
 refused 2 "channel add jobs: overflow \"blok\" is unknown; did you mean \"block\"?$add" \
 	weirctl channel add jobs overflow blok
-refused 2 "channel add jobs: overflow needs a value: block or error$add" \
+refused 2 "channel add jobs: overflow needs a value: block, error, drop-new or drop-old$add" \
 	weirctl channel add jobs overflow
+refused 2 'channel add jobs: sender-max "30" has no unit; write 30%' \
+	weirctl channel add jobs sender-max 30
+refused 2 'channel add jobs: sender-max "12.5%" is finer than 1%' \
+	weirctl channel add jobs sender-max 12.5%
+refused 2 'channel add jobs: pool-high "12.5" has no unit; write 12.5%' \
+	weirctl channel add jobs pool-high 12.5
+refused 2 'channel add jobs: pool-high "12.55%" is finer than 0.1%' \
+	weirctl channel add jobs pool-high 12.55%
+refused 2 'channel add jobs: pool-low "half" is not a percentage; write 50% or 12.5%' \
+	weirctl channel add jobs pool-low half
+refused 2 'channel add jobs: pool-low "12.%" is not a percentage; write 50% or 12.5%' \
+	weirctl channel add jobs pool-low 12.%
+refused 2 'channel add jobs: pool-grow "429496730%" is too large' \
+	weirctl channel add jobs pool-grow 429496730%
+refused 2 'channel add jobs: pool-grow "99999999999999999999%" is too large' \
+	weirctl channel add jobs pool-grow 99999999999999999999%
+refused 2 'channel add jobs: pool-interval "1us" is finer than 1ms' \
+	weirctl channel add jobs pool-interval 1us
+refused 2 'channel add jobs: batch "automatic" is not a number' \
+	weirctl channel add jobs batch automatic
+refused 2 'channel add jobs: batch-cost "18446744073709551616" is too large' \
+	weirctl channel add jobs batch-cost 18446744073709551616
+refused 2 'channel add jobs: batch-bytes "10" has no unit; write 10B, 10K or 10M' \
+	weirctl channel add jobs batch-bytes 10
+refused 2 'channel add jobs: client-memory "10" has no unit; write 10B, 10K or 10M' \
+	weirctl channel add jobs client-memory 10
+refused 2 'channel add jobs: spin "20" has no unit; write 20us, 20ms or 20s' \
+	weirctl channel add jobs spin 20
+refused 2 'channel add jobs: spin "5s" is too large' weirctl channel add jobs spin 5s
+refused 2 'channel add jobs: ttl "never" is not a time; write 10us, 10ms or 10s' \
+	weirctl channel add jobs ttl never
+refused 2 'channel add jobs: prefill "1K" is not SIZE:N; write 1K:500,8K:200' \
+	weirctl channel add jobs prefill 1K
+refused 2 'channel add jobs: prefill "" is not SIZE:N; write 1K:500,8K:200' \
+	weirctl channel add jobs prefill 1K:500,
+refused 2 'channel add jobs: prefill "8" has no unit; write 8B, 8K or 8M' \
+	weirctl channel add jobs prefill 1K:500,8:200
+refused 2 'channel add jobs: prefill "many" is not a number' \
+	weirctl channel add jobs prefill 1K:many
+refused 2 "channel add jobs: mode \"topic\" is unknown$add" weirctl channel add jobs mode topic
+refused 2 "channel add jobs: overflow \"drop\" may be drop-new or drop-old$add" \
+	weirctl channel add jobs overflow drop
+refused 2 "channel add jobs: profile \"slow\" is unknown$add" \
+	weirctl channel add jobs profile slow
 refused 2 'channel add jobs: batch is given twice' weirctl channel add jobs batch 1 batch 2
 bad='is not valid; take 1 to 31 of a-z A-Z 0-9 . _ -, not beginning with a dot or dash'
 refused 2 "channel add .x: name \".x\" $bad" weirctl channel add .x
@@ -131,6 +175,17 @@ refused 2 'send jobs: option "--wiat" is unknown; did you mean "--wait"?  (weirc
 refused 2 'send jobs: --file needs a value: FILE  (weirctl help send)' weirctl send jobs --file
 refused 2 'send jobs: -0 is about standard input, which is not read  (weirctl help send)' \
 	weirctl send jobs -0 x
+refused 2 'send jobs: the value of --priority is missing  (weirctl help send)' \
+	weirctl send jobs x --priority
+refused 2 'send jobs: --priority "urgent" is not a number' weirctl send jobs --priority urgent x
+refused 2 'send jobs: --priority "256" is too large' weirctl send jobs --priority 256 x
+refused 2 'send jobs: --key "cats" is not a number' weirctl send jobs --key cats x
+refused 2 'send jobs: --type "65536" is too large' weirctl send jobs --type 65536 x
+refused 2 'send jobs: --cost "4294967296" is too large' weirctl send jobs --cost 4294967296 x
+refused 2 'send jobs: --delay "5" has no unit; write 5us, 5ms or 5s' weirctl send jobs --delay 5 x
+refused 2 'send jobs: --delay "5us" is finer than 1ms' weirctl send jobs --delay 5us x
+refused 2 'send jobs: --delay "25h" is too large; 1d is the most' weirctl send jobs --delay 25h x
+refused 2 'send jobs: --ttl "5" has no unit; write 5us, 5ms or 5s' weirctl send jobs --ttl 5 x
 refused 2 'recv jobs: -n "0" would receive nothing; take 1 or more' weirctl recv jobs -n 0
 refused 2 'work jobs: CMD is missing  (weirctl help work)' weirctl work jobs -j 4
 refused 2 'work jobs: ./nosuch: No such file or directory' weirctl work jobs -- ./nosuch
@@ -160,7 +215,7 @@ END
 refused_text="$dir/batch:4: channel add a b: name \"a b\" $bad"
 run weirctl -batch "$dir/batch"
 same "a batch ends with the first error" "2:weirctl: $refused_text" "$status:$err"
-same "what stood before it ran" "block error" "$(xargs <<<"$out")"
+same "what stood before it ran" "block error drop-new drop-old" "$(xargs <<<"$out")"
 refused 1 "$dir/none: No such file or directory" weirctl -batch "$dir/none"
 echo "help words 'x" >"$dir/batch"
 refused 2 "$dir/batch:1: a quote is not closed" weirctl -batch "$dir/batch"

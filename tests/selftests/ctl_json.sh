@@ -71,9 +71,9 @@ keys() # JQ-PATH ARGUMENTS...
 {
 	weirctl -j "${@:2}" | jq -r "$1 | keys_unsorted | join(\" \")"
 }
-same "keys of a channel" "name id uid gid perm messages memory_min memory_max message_max overflow inflight batch linger_ns priorities mode policy weight_load weight_queue load_interval_ns max_attempts backoff_min_ns backoff_max_ns dead_max redeliver_max zerocopy state age_ns workers workers_busy producers ready delayed inflight_now dead oldest_ready_ns oldest_inflight_ns oldest_id oldest_pid oldest_comm oldest_attempt memory_used memory_populated memory_peak" \
+same "keys of a channel" "name id uid gid perm messages memory_min memory_max message_max overflow inflight batch batch_min batch_max batch_bytes batch_cost linger_ns priorities priority_burst mode policy weight_load weight_queue load_interval_ns max_attempts backoff_min_ns backoff_max_ns dead_max redeliver_max zerocopy sender_max ttl_ns spin_ns clients_max client_memory uid_memory pool_interval_ns pool_high pool_grow pool_low pool_shrink memory_cgroup state age_ns workers workers_busy producers ready delayed inflight_now dead oldest_ready_ns oldest_inflight_ns oldest_id oldest_pid oldest_comm oldest_attempt memory_used memory_populated memory_peak prefill" \
 	"$(keys '.[0]' channel show "$channel")"
-same "keys of statistics" "channel accepted acked dead dropped purged joined forwarded ready delayed inflight bytes refused refused_full refused_invalid blocked delivered batches redelivered crashed_seen crashed_unseen failed released taken rejected died_attempts died_rejected died_killed died_redeliveries requeued stale ring_errors enters wakeups deaths exact latency" \
+same "keys of statistics" "channel accepted acked dead dropped purged joined forwarded ready delayed inflight bytes refused refused_full refused_invalid refused_share dropped_new dropped_old dropped_slow dropped_nobody blocked delivered batches redelivered crashed_seen crashed_unseen failed released taken rejected died_attempts died_rejected died_killed died_redeliveries died_expired requeued stale ring_errors enters wakeups spins promises sweeps deaths exact latency" \
 	"$(keys '.[0]' stats show "$channel")"
 same "keys of a latency" "count sum_ns p50_ns p95_ns p99_ns p999_ns max_ns buckets" \
 	"$(keys '.[0].latency.total' stats show "$channel")"

@@ -17,8 +17,7 @@ out_of_range() # ATTRIBUTE VALUE NUMBER RANGE
 	refused 1 "channel add x: kernel: $1 $3 is out of range $4 ($nothing)" \
 		weirctl channel add x "$1" "$2"
 }
-out_of_range batch 4096 4096 1..1024
-out_of_range batch 0 0 1..1024
+out_of_range batch 4096 4096 0..1024
 out_of_range messages 0 0 1..16777216
 out_of_range messages 16777217 16777217 1..16777216
 out_of_range inflight 16385 16385 0..16384
@@ -33,7 +32,40 @@ out_of_range load-interval 9ms 9 10..10000
 out_of_range load-interval 11s 11000 10..10000
 out_of_range dead-max 16777217 16777217 0..16777216
 out_of_range redeliver-max 0 0 1..65535
-refused 1 "channel set $c: kernel: batch 1025 is out of range 1..1024 ($nothing)" \
+out_of_range batch-min 0 0 1..1024
+out_of_range batch-max 1025 1025 1..1024
+out_of_range priorities 0 0 1..8
+out_of_range priorities 9 9 1..8
+out_of_range priority-burst 0 0 1..65535
+out_of_range priority-burst 65536 65536 1..65535
+out_of_range sender-max 0% 0 1..100
+out_of_range sender-max 101% 101 1..100
+out_of_range ttl 8d 691200000000000 0..604800000000000
+out_of_range spin 1000001ns 1000001 0..1000000
+out_of_range clients-max 0 0 1..1024
+out_of_range clients-max 1025 1025 1..1024
+out_of_range client-memory 17G 18253611008 0..17179869184
+out_of_range uid-memory 17G 18253611008 0..17179869184
+out_of_range pool-interval 9ms 9 10..60000
+out_of_range pool-interval 61s 61000 10..60000
+out_of_range pool-high 0% 0 1..1000
+out_of_range pool-high 100.1% 1001 1..1000
+out_of_range pool-grow 200% 2000 0..1000
+out_of_range pool-low 100% 1000 0..999
+out_of_range pool-shrink 100.1% 1001 0..1000
+refused 1 "channel add x: kernel: batch-min 9 contradicts batch-max 8 ($nothing)" \
+	weirctl channel add x batch-min 9 batch-max 8
+refused 1 "channel set $c: kernel: batch-min 257 contradicts batch-max 256 ($nothing)" \
+	weirctl channel set "$c" batch-min 257
+refused 1 "channel add x: kernel: pool-low 500 contradicts pool-high 500 ($nothing)" \
+	weirctl channel add x pool-high 50% pool-low 50%
+refused 1 "channel add x: kernel: client-memory 65536 cannot hold a message of 1048576; it needs 1048576 ($nothing)" \
+	weirctl channel add x client-memory 64K
+refused 1 "channel add x: kernel: uid-memory 65536 cannot hold a message of 1048576; it needs 1048576 ($nothing)" \
+	weirctl channel add x uid-memory 64K
+refused 1 "channel add x: kernel: sender-max 1% of memory-max 67108864 cannot hold a message of 1048576 ($nothing)" \
+	weirctl channel add x sender-max 1%
+refused 1 "channel set $c: kernel: batch 1025 is out of range 0..1024 ($nothing)" \
 	weirctl channel set "$c" batch 1025
 refused 1 "channel add x: kernel: no policy \"best\" ($nothing)" \
 	weirctl channel add x policy best
@@ -43,10 +75,10 @@ refused 1 "channel add x: kernel: backoff-min 2000 contradicts backoff-max 1000 
 	weirctl channel add x backoff 2s..1s
 refused 1 "channel add x: kernel: memory-max 262144 cannot hold a message of 1048576; it needs 1048576 ($nothing)" \
 	weirctl channel add x memory 64K..256K
-refused 1 "channel add x: kernel: priorities 2 is not supported, only 1 (EOPNOTSUPP, nothing changed)" \
-	weirctl channel add x priorities 2
-refused 1 "channel add x: kernel: zerocopy 0 is not supported, only 1 (EOPNOTSUPP, nothing changed)" \
-	weirctl channel add x zerocopy off
+refused 1 "channel set $c: kernel: priorities 2 cannot be changed (EBUSY, nothing changed)" \
+	weirctl channel set "$c" priorities 2
+refused 1 "channel set $c: kernel: delivery 1 cannot be changed (EBUSY, nothing changed)" \
+	weirctl channel set "$c" mode fanout
 refused 1 "channel set $c: kernel: memory-min 2097152 cannot be changed (EBUSY, nothing changed)" \
 	weirctl channel set "$c" memory 2M..64M
 check "nothing was created" test ! -e /dev/weir/x
@@ -54,7 +86,7 @@ same "nothing was changed" "64 1048576" "$(value "$c" batch) $(value "$c" memory
 
 run weirctl -j channel add x batch 4096
 same "a refusal in JSON" \
-	'{"error":"channel add x: kernel: batch 4096 is out of range 1..1024 (EINVAL, nothing changed)","errno":"EINVAL","attribute":"batch"}' \
+	'{"error":"channel add x: kernel: batch 4096 is out of range 0..1024 (EINVAL, nothing changed)","errno":"EINVAL","attribute":"batch"}' \
 	"$out"
 same "its status, and nothing else" "1/" "$status/$err"
 
@@ -111,5 +143,13 @@ weirctl channel set "$c" perm 65534::
 expect_exit "an owner may change" 0 as_nobody weirctl channel set "$c" batch 5
 refused 1 "channel set $c: kernel: changing this needs CAP_NET_ADMIN (EPERM, nothing changed); try sudo" \
 	as_nobody weirctl channel set "$c" messages 5
+for pair in 'sender-max 50%' 'clients-max 5' 'client-memory 8M' 'uid-memory 8M' 'spin 5us'; do
+	# shellcheck disable=SC2086
+	refused 1 "channel set $c: kernel: changing this needs CAP_NET_ADMIN (EPERM, nothing changed); try sudo" \
+		as_nobody weirctl channel set "$c" $pair
+done
+expect_exit "also what order and batches need" 0 as_nobody weirctl channel set "$c" \
+	priority-burst 5 ttl 1h batch auto batch-min 2 overflow drop-old zerocopy off
+weirctl channel set "$c" overflow block zerocopy on
 expect_exit "and send" 0 as_nobody weirctl send "$c" x
 finish

@@ -120,6 +120,52 @@ weirctl send "$channel" --key 5 text
 run weirctl -j recv "$channel"
 same "recv in JSON" "text 1 5 4 false" \
 	"$(jq -r '"\(.payload) \(.attempt) \(.key) \(.len) \(.redelivered)"' <<<"$out")"
+weirctl send "$channel" --cost 3 --type 12 --ttl 1h text
+run weirctl -j recv "$channel"
+same "type and deadline come along" "12 true" \
+	"$(jq -r '"\(.mtype) \(.deadline_ns > 0)"' <<<"$out")"
+weirctl send "$channel" --delay 1h later
+same "a delayed one waits" "0 1" "$(value "$channel" ready) $(value "$channel" delayed)"
+weirctl channel purge "$channel" >/dev/null
+weirctl send "$channel" --ttl 1ns late
+wait_until is "$channel" dead 1
+same "what comes too late is dead" expired \
+	"$(weirctl -j message show "$channel" | jq -r '.[0].reason')"
+like "by its name" "*dead*expired*" "$(weirctl message show "$channel")"
+like "in the books too" "*died 1: *, expired 1 *" "$(weirctl stats show "$channel")"
+weirctl channel purge "$channel" >/dev/null
+refused 1 "send $channel: message refused: a value is out of range, such as the priority or a delay (EINVAL); 0 of 1 sent" \
+	weirctl send "$channel" --priority 1 x
+plain=$channel
+new_channel priorities 3
+weirctl send "$channel" --priority 2 last
+weirctl send "$channel" middle --priority 1
+weirctl send "$channel" first
+same "the most urgent come first" "first/middle/last" \
+	"$(for _ in 1 2 3; do weirctl recv "$channel"; done | paste -sd/)"
+weirctl send "$channel" --priority 2 x
+like "the priority is shown where there are some" "*ATTEMPT *PRIO *KEY *ready * 2 *" \
+	"$(weirctl message show "$channel" | tr '\n' ' ')"
+
+# ---- full, and not blocking ----
+
+new_channel messages 3 overflow drop-new
+check "a full channel may drop the new" weirctl send "$channel" 1 2 3 4 5
+same "the old stay" "1/2/3" "$(all | paste -sd/)"
+weirctl channel set "$channel" overflow drop-old
+check "or the old" weirctl send "$channel" 1 2 3 4
+same "the new stay" "2/3/4" "$(all | paste -sd/)"
+like "which is told" "*dropped 3: new when full 2, old when full 1*" \
+	"$(weirctl stats show "$channel")"
+same "and exact" true "$(weirctl -j stats show "$channel" | jq '.[0].exact')"
+new_channel messages 10 overflow error sender-max 20%
+run weirctl send "$channel" 1 2 3
+same "no more than a sender's share" \
+	"1 weirctl: send $channel: message refused: the channel is full, or has this sender's share of it (ENOBUFS); 2 of 3 sent" \
+	"$status $err"
+check "others have theirs" weirctl send "$channel" 4 5
+like "which is told too" "*refused 1: *, share 1 *" "$(weirctl stats show "$channel")"
+channel=$plain
 run weirctl -j send "$channel" a b
 same "send in JSON" '{"channel":"'"$channel"'","sent":2}' "$out"
 all >/dev/null

@@ -34,11 +34,11 @@ stat_is() # KEY VALUE
 # ---- what a command gets ----
 
 new_channel
-weirctl send "$channel" --key 9 'some text'
-work -- sh -c "{ echo \$WEIR_CHANNEL \$WEIR_ID \$WEIR_ATTEMPT \$WEIR_KEY; cat; } >$dir/got"
+weirctl send "$channel" --key 9 --type 4 'some text'
+work -- sh -c "{ echo \$WEIR_CHANNEL \$WEIR_ID \$WEIR_ATTEMPT \$WEIR_KEY \$WEIR_PRIORITY \$WEIR_TYPE; cat; } >$dir/got"
 wait_until stat_is acked 1
 stop
-same "environment and standard input" "$channel 1 1 9/some text" "$(paste -sd/ "$dir/got")"
+same "environment and standard input" "$channel 1 1 9 0 4/some text" "$(paste -sd/ "$dir/got")"
 same "SIGTERM ends it with 0" 0 "$status"
 same "nothing is said" "" "$(<"$dir/log")"
 weirctl send "$channel" x

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* No room and no memory: blocking, not blocking, refused, interrupted. */
+#include <poll.h>
+
 #include "lib_bed.h"
 
 CHANNEL(small, .messages = 4, .inflight = 1)
@@ -180,7 +182,8 @@ TEST_F(error, full_channel_refuses)
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(0, send_text(s, "x"));
 	EXPECT_EQ(-ENOBUFS, send_text(s, "x"));
-	EXPECT_STREQ("message refused: the channel is full", weir_error(s));
+	EXPECT_STREQ("message refused: the channel is full, or has this sender's share of it",
+		     weir_error(s));
 	EXPECT_EQ(0, weir_flush(s, 0));
 	for (i = 0; i < 1000; i++) {
 		ASSERT_EQ(0, weir_loan(s, 1, &buf));
@@ -190,6 +193,86 @@ TEST_F(error, full_channel_refuses)
 	EXPECT_EQ(0, weir_flush(s, 0));
 	EXPECT_EQ(-ETIME, weir_settle(s, 0, &out));
 	EXPECT_EQ(4, out.accepted);
+	weir_close(s);
+}
+
+/* Who was refused polls, and hears of room once there is some. */
+static void *recv_one_later(void *arg)
+{
+	struct sending *t = arg;
+	struct weir *w;
+	struct weir_msg m;
+
+	if (!WAIT_FOR(thread_sleeps(t->tid)))
+		return NULL;
+	w = worker(t->name);
+	t->rc = weir_recv(w, &m, PATIENCE_MS);
+	weir_ack(w, &m);
+	weir_close(w);
+	return NULL;
+}
+
+static int poll_for_room(struct weir *s, const char *name)
+{
+	struct pollfd p = { .fd = weir_fd(s), .events = POLLOUT };
+	struct sending t = { .name = name, .tid = gettid() };
+	pthread_t thread;
+	int rc;
+
+	if (poll(&p, 1, 0))
+		return -1;
+	pthread_create(&thread, NULL, recv_one_later, &t);
+	rc = poll(&p, 1, PATIENCE_MS);
+	pthread_join(thread, NULL);
+	return rc == 1 && t.rc == 1 ? p.revents : -1;
+}
+
+TEST_F(error, refused_sender_polls_for_room)
+{
+	struct weir *s = sender(self->name);
+	int i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, send_text(s, "x"));
+	ASSERT_EQ(-ENOBUFS, send_text(s, "x"));
+	EXPECT_EQ(POLLOUT, poll_for_room(s, self->name));
+	EXPECT_EQ(0, send_text(s, "x"));
+	weir_close(s);
+}
+
+TEST_F(small, nonblocking_sender_polls_for_room)
+{
+	struct weir *s;
+	int i;
+
+	s = open_as(self->name, WEIR_OPEN_SEND | WEIR_OPEN_NONBLOCK);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, send_text(s, "x"));
+	ASSERT_EQ(-EAGAIN, send_text(s, "x"));
+	EXPECT_EQ(POLLOUT, poll_for_room(s, self->name));
+	EXPECT_EQ(0, send_text(s, "x"));
+	weir_close(s);
+}
+
+CHANNEL(shared, .messages = 8, .flags = WEIR_CHANNEL_OVERFLOW_ERROR,
+	.sender_max = 50)
+
+TEST_F(shared, one_sender_has_no_more_than_its_share)
+{
+	struct weir *s = sender(self->name), *other = sender(self->name);
+	struct pollfd p = { .fd = weir_fd(s), .events = POLLOUT };
+	int i;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, send_text(s, "x"));
+	EXPECT_EQ(-ENOBUFS, send_text(s, "x"));
+	EXPECT_EQ(0, poll(&p, 1, 0));
+	p.fd = weir_fd(other);
+	EXPECT_EQ(1, poll(&p, 1, 0));
+	EXPECT_EQ(0, send_text(other, "x"));
+	EXPECT_EQ(POLLOUT, poll_for_room(s, self->name));
+	EXPECT_EQ(0, send_text(s, "x"));
+	weir_close(other);
 	weir_close(s);
 }
 

@@ -93,17 +93,109 @@ TEST_F(limited, bad_lengths_are_refused_by_name)
 TEST_F(plain, bad_meta_is_refused)
 {
 	struct weir *s = sender(self->name);
+	static const struct weir_meta bad[] = {
+		{ .prio = 1 }, { .prio = 255 }, { .defer_ms = 86400001 },
+	};
 	struct weir_meta meta = { .resv[1] = 1 };
 	struct weir_outcome out;
+	size_t i;
 
 	ASSERT_TRUE(s);
 	EXPECT_EQ(-EINVAL, weir_send(s, "x", 1, &meta));
 	EXPECT_STREQ("weir_meta.resv must be 0", weir_error(s));
-	meta = (struct weir_meta){ .prio = 1 };
+	meta = (struct weir_meta){ .resv0 = 1 };
 	EXPECT_EQ(-EINVAL, weir_send(s, "x", 1, &meta));
-	EXPECT_NE(NULL, strstr(weir_error(s), "priority"));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		EXPECT_EQ(-EINVAL, weir_send(s, "x", 1, &bad[i]));
+		EXPECT_STREQ("message refused: a value is out of range, such as the priority or a delay",
+			     weir_error(s));
+	}
 	EXPECT_EQ(0, weir_settle(s, 0, &out));
 	EXPECT_EQ(0, out.accepted);
+	weir_close(s);
+}
+
+CHANNEL(urgent, .priorities = 8, .inflight = 1)
+
+TEST_F(urgent, most_urgent_comes_first)
+{
+	struct weir *s = sender(self->name), *w;
+	struct weir_meta meta = { 0 };
+	struct weir_msg m;
+	int i;
+
+	for (i = 7; i >= 0; i--) {
+		meta.prio = i;
+		ASSERT_EQ(0, weir_send(s, "x", 1, &meta));
+	}
+	meta.prio = 8;
+	EXPECT_EQ(-EINVAL, weir_send(s, "x", 1, &meta));
+	w = worker(self->name);
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(1, weir_recv(w, &m, PATIENCE_MS));
+		EXPECT_EQ(i, m.prio);
+		EXPECT_EQ(0, weir_ack(w, &m));
+	}
+	weir_close(w);
+	weir_close(s);
+}
+
+TEST_F(plain, deferred_message_comes_when_it_is_due)
+{
+	struct weir_meta meta = { .defer_ms = 50 };
+	struct weir *s = sender(self->name), *w = worker(self->name);
+	uint64_t start = now_ns();
+	struct weir_msg m;
+
+	ASSERT_EQ(0, weir_send(s, "late", 4, &meta));
+	ASSERT_EQ(0, send_text(s, "at once"));
+	ASSERT_EQ(1, weir_recv(w, &m, PATIENCE_MS));
+	EXPECT_TRUE(is_text(&m, "at once"));
+	ASSERT_EQ(1, weir_recv(w, &m, PATIENCE_MS));
+	EXPECT_TRUE(is_text(&m, "late"));
+	EXPECT_GE(now_ns() - start, 50 * MS);
+	weir_close(w);
+	weir_close(s);
+}
+
+TEST_F(plain, expired_message_dies)
+{
+	struct weir_meta meta = { .deadline_ns = 1 };
+	struct weir *s = sender(self->name), *w = worker(self->name);
+	struct weir_outcome out;
+	struct weir_msg m;
+
+	ASSERT_EQ(0, weir_send(s, "late", 4, &meta));
+	EXPECT_EQ(0, weir_settle(s, PATIENCE_MS, &out));
+	EXPECT_EQ(1, out.dead);
+	EXPECT_EQ(0, weir_recv(w, &m, 0));
+	weir_close(w);
+	weir_close(s);
+}
+
+CHANNEL(fanout, .flags = WEIR_CHANNEL_FANOUT)
+
+TEST_F(fanout, everybody_gets_it_once)
+{
+	struct weir_meta late = { .defer_ms = 1 }, keyed = { .key = 5 };
+	struct weir *s = sender(self->name), *w[3];
+	struct weir_msg m;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		w[i] = worker(self->name);
+	EXPECT_EQ(-EINVAL, weir_send(s, "x", 1, &late));
+	ASSERT_EQ(0, weir_send(s, "news", 4, &keyed));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, weir_recv(w[i], &m, PATIENCE_MS));
+		EXPECT_TRUE(is_text(&m, "news"));
+		EXPECT_EQ(0, m.key);
+		EXPECT_EQ(0, weir_ack(w[i], &m));
+		EXPECT_EQ(0, weir_recv(w[i], &m, 0));
+	}
+	EXPECT_EQ(0, weir_settle(s, PATIENCE_MS, NULL));
+	for (i = 0; i < 3; i++)
+		weir_close(w[i]);
 	weir_close(s);
 }
 

@@ -161,6 +161,17 @@ TEST_F(plain, channel_refusals_have_a_sentence)
 	EXPECT_GT(0, weir_channel_add("-x", NULL, err, sizeof(err)));
 	o = (struct weir_channel_opts){ .size = sizeof(o), .flags = 1U << 31 };
 	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
+	o.flags = WEIR_CHANNEL_DROP_NEW | WEIR_CHANNEL_DROP_OLD;
+	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
+	o.flags = WEIR_CHANNEL_BATCH_AUTO;
+	o.batch = 1;
+	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
+	o = (struct weir_channel_opts){ .size = sizeof(o), .priorities = 9 };
+	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
+	EXPECT_STREQ("priorities 9 is out of range 1..8", err);
+	o = (struct weir_channel_opts){ .size = sizeof(o), .sender_max = 101 };
+	EXPECT_EQ(-EINVAL, weir_channel_add("lib-x", &o, err, sizeof(err)));
+	EXPECT_STREQ("sender-max 101 is out of range 1..100", err);
 	EXPECT_EQ(-ENODEV, weir_channel_del("lib-x", 0, err, sizeof(err)));
 	EXPECT_LT(8, strlen(err));
 	EXPECT_EQ(0, weir_channel_add("lib-x", NULL, err, sizeof(err)));

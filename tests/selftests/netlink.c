@@ -18,10 +18,15 @@ static const struct {
 	{ "memory-max", WEIR_A_CHANNEL_MEMORY_MAX, 64 << 20, 32 << 20, true },
 	{ "message-max", WEIR_A_CHANNEL_MESSAGE_MAX, 1 << 20, 1000, false },
 	{ "overflow", WEIR_A_CHANNEL_OVERFLOW, WEIR_OVERFLOW_BLOCK,
-	  WEIR_OVERFLOW_ERROR, false },
+	  WEIR_OVERFLOW_DROP_OLD, false },
 	{ "inflight", WEIR_A_CHANNEL_INFLIGHT, 0, 16384, false },
-	{ "batch", WEIR_A_CHANNEL_BATCH, 64, 1024, false },
+	{ "batch", WEIR_A_CHANNEL_BATCH, 64, 0, false },
+	{ "batch-min", WEIR_A_CHANNEL_BATCH_MIN, 1, 256, false },
+	{ "batch-max", WEIR_A_CHANNEL_BATCH_MAX, 256, 1024, false },
+	{ "batch-bytes", WEIR_A_CHANNEL_BATCH_BYTES, 0, UINT64_MAX, true },
+	{ "batch-cost", WEIR_A_CHANNEL_BATCH_COST, 0, UINT64_MAX, true },
 	{ "linger", WEIR_A_CHANNEL_LINGER, 0, 1000000000, true },
+	{ "priority-burst", WEIR_A_CHANNEL_PRIORITY_BURST, 64, 65535, false },
 	{ "weight-load", WEIR_A_CHANNEL_WEIGHT_LOAD, 700, 0, false },
 	{ "weight-queue", WEIR_A_CHANNEL_WEIGHT_QUEUE, 300, 1000, false },
 	{ "load-interval", WEIR_A_CHANNEL_LOAD_INTERVAL, 100, 10000, false },
@@ -30,6 +35,18 @@ static const struct {
 	{ "backoff-max", WEIR_A_CHANNEL_BACKOFF_MAX, 30000, 86400000, false },
 	{ "dead-max", WEIR_A_CHANNEL_DEAD_MAX, 10000, 0, false },
 	{ "redeliver-max", WEIR_A_CHANNEL_REDELIVER_MAX, 1000, 1, false },
+	{ "zerocopy", WEIR_A_CHANNEL_ZEROCOPY, 1, 0, false },
+	{ "sender-max", WEIR_A_CHANNEL_SENDER_MAX, 100, 1, false },
+	{ "ttl", WEIR_A_CHANNEL_TTL, 0, 7 * 86400 * SECOND, true },
+	{ "spin", WEIR_A_CHANNEL_SPIN, 20000, 1000000, false },
+	{ "clients-max", WEIR_A_CHANNEL_CLIENTS_MAX, 1024, 1, false },
+	{ "client-memory", WEIR_A_CHANNEL_CLIENT_MEMORY, 0, 16ULL << 30, true },
+	{ "uid-memory", WEIR_A_CHANNEL_UID_MEMORY, 0, 65536, true },
+	{ "pool-interval", WEIR_A_CHANNEL_POOL_INTERVAL, 100, 60000, false },
+	{ "pool-high", WEIR_A_CHANNEL_POOL_HIGH, 800, 1000, false },
+	{ "pool-grow", WEIR_A_CHANNEL_POOL_GROW, 250, 0, false },
+	{ "pool-low", WEIR_A_CHANNEL_POOL_LOW, 250, 999, false },
+	{ "pool-shrink", WEIR_A_CHANNEL_POOL_SHRINK, 125, 1000, false },
 	{ "state", WEIR_A_CHANNEL_STATE, WEIR_CHANNEL_STATE_RUNNING,
 	  WEIR_CHANNEL_STATE_DRAINING, false },
 };
@@ -45,7 +62,6 @@ TEST_F(netlink, a_new_channel_has_the_documented_defaults)
 			TH_LOG("%s", config[i].name);
 	EXPECT_EQ(1 << 20, CHAN(name, MEMORY_MIN));
 	EXPECT_EQ(1, CHAN(name, PRIORITIES));
-	EXPECT_EQ(1, CHAN(name, ZEROCOPY));
 	EXPECT_EQ(WEIR_DELIVERY_QUEUE, CHAN(name, DELIVERY));
 	EXPECT_EQ(0, CHAN(name, UID));
 	EXPECT_EQ(0, CHAN(name, GID));
@@ -89,7 +105,7 @@ TEST_F(netlink, each_attribute_can_be_set_alone)
 
 TEST_F(netlink, all_can_be_given_at_creation)
 {
-	struct nl_attr list[ARRAY_SIZE(config) + 2] = { 0 };
+	struct nl_attr list[ARRAY_SIZE(config) + 4] = { 0 };
 	char name[CHAN_ROOM];
 	size_t i;
 
@@ -98,11 +114,15 @@ TEST_F(netlink, all_can_be_given_at_creation)
 		list[i].type = config[i].attr;
 		list[i].num = config[i].other;
 	}
+	list[i++] = (struct nl_attr)A_U32(WEIR_A_CHANNEL_PRIORITIES, 8);
+	list[i++] = (struct nl_attr)A_U32(WEIR_A_CHANNEL_DELIVERY, WEIR_DELIVERY_FANOUT);
 	list[i] = (struct nl_attr)A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 4 << 20);
 	ASSERT_EQ(0, chan_new(name, list)) TH_LOG("%s", nl_last.text);
 	for (i = 0; i < ARRAY_SIZE(config); i++)
 		EXPECT_EQ(config[i].other, chan_num(name, config[i].attr))
 			TH_LOG("%s", config[i].name);
+	EXPECT_EQ(8, CHAN(name, PRIORITIES));
+	EXPECT_EQ(WEIR_DELIVERY_FANOUT, CHAN(name, DELIVERY));
 	EXPECT_EQ(4 << 20, CHAN(name, MEMORY_MIN));
 	EXPECT_EQ(4 << 20, CHAN(name, MEMORY_POPULATED));
 	EXPECT_EQ(0, chan_del(name, false));
@@ -136,7 +156,7 @@ TEST_F(netlink, a_dry_run_changes_nothing)
 				 ATTRS(A_STR(WEIR_A_CHANNEL_NAME, self->name),
 				       A_FLAG(WEIR_A_CHANNEL_DRY_RUN))));
 	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_FLAG(WEIR_A_CHANNEL_DRY_RUN),
-						     A_U32(WEIR_A_CHANNEL_BATCH, 0))));
+						     A_U32(WEIR_A_CHANNEL_BATCH, 1025))));
 }
 
 struct shape {
@@ -255,6 +275,8 @@ TEST_F(netlink, clients_are_shown)
 	EXPECT_EQ(0, nl_num(o, WEIR_A_CLIENT_IDLE));
 	EXPECT_EQ(5, client_num(self->name, s.at.client_id, WEIR_A_CLIENT_ACCEPTED));
 	EXPECT_EQ(4, client_num(self->name, s.at.client_id, WEIR_A_CLIENT_UNSETTLED));
+	EXPECT_EQ(1, client_num(self->name, s.at.client_id, WEIR_A_CLIENT_WAITING));
+	EXPECT_EQ(0, client_num(self->name, w.at.client_id, WEIR_A_CLIENT_DROPPED));
 	EXPECT_EQ(65536, client_num(self->name, s.at.client_id, WEIR_A_CLIENT_MEMORY));
 
 	ASSERT_EQ(0, nl_dump(WEIR_CMD_CLIENT_GET,

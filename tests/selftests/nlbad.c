@@ -86,9 +86,9 @@ TEST_F(nlbad, numbers_out_of_range)
 		{ WEIR_A_CHANNEL_MESSAGES, 16777217 },
 		{ WEIR_A_CHANNEL_MESSAGE_MAX, 0 },
 		{ WEIR_A_CHANNEL_MESSAGE_MAX, 1048577 },
-		{ WEIR_A_CHANNEL_OVERFLOW, 2 },
+		{ WEIR_A_CHANNEL_OVERFLOW, 4 },
+		{ WEIR_A_CHANNEL_OVERFLOW, 0xffffffff },
 		{ WEIR_A_CHANNEL_INFLIGHT, 16385 },
-		{ WEIR_A_CHANNEL_BATCH, 0 },
 		{ WEIR_A_CHANNEL_BATCH, 1025 },
 		{ WEIR_A_CHANNEL_BATCH, 0xffffffff },
 		{ WEIR_A_CHANNEL_WEIGHT_LOAD, 1001 },
@@ -103,6 +103,29 @@ TEST_F(nlbad, numbers_out_of_range)
 		{ WEIR_A_CHANNEL_REDELIVER_MAX, 0 },
 		{ WEIR_A_CHANNEL_REDELIVER_MAX, 65536 },
 		{ WEIR_A_CHANNEL_STATE, 3 },
+		{ WEIR_A_CHANNEL_BATCH_MIN, 0 },
+		{ WEIR_A_CHANNEL_BATCH_MIN, 1025 },
+		{ WEIR_A_CHANNEL_BATCH_MAX, 0 },
+		{ WEIR_A_CHANNEL_BATCH_MAX, 1025 },
+		{ WEIR_A_CHANNEL_PRIORITIES, 0 },
+		{ WEIR_A_CHANNEL_PRIORITIES, 9 },
+		{ WEIR_A_CHANNEL_PRIORITY_BURST, 0 },
+		{ WEIR_A_CHANNEL_PRIORITY_BURST, 65536 },
+		{ WEIR_A_CHANNEL_DELIVERY, 2 },
+		{ WEIR_A_CHANNEL_DELIVERY, 0xffffffff },
+		{ WEIR_A_CHANNEL_ZEROCOPY, 2 },
+		{ WEIR_A_CHANNEL_SENDER_MAX, 0 },
+		{ WEIR_A_CHANNEL_SENDER_MAX, 101 },
+		{ WEIR_A_CHANNEL_SPIN, 1000001 },
+		{ WEIR_A_CHANNEL_CLIENTS_MAX, 0 },
+		{ WEIR_A_CHANNEL_CLIENTS_MAX, 1025 },
+		{ WEIR_A_CHANNEL_POOL_INTERVAL, 9 },
+		{ WEIR_A_CHANNEL_POOL_INTERVAL, 60001 },
+		{ WEIR_A_CHANNEL_POOL_HIGH, 0 },
+		{ WEIR_A_CHANNEL_POOL_HIGH, 1001 },
+		{ WEIR_A_CHANNEL_POOL_GROW, 1001 },
+		{ WEIR_A_CHANNEL_POOL_LOW, 1000 },
+		{ WEIR_A_CHANNEL_POOL_SHRINK, 1001 },
 	};
 	char value[32];
 	size_t i;
@@ -128,6 +151,12 @@ TEST_F(nlbad, wide_numbers_out_of_range)
 		{ WEIR_A_CHANNEL_MEMORY_MAX, ~0ULL },
 		{ WEIR_A_CHANNEL_LINGER, 1000000001 },
 		{ WEIR_A_CHANNEL_LINGER, 1ULL << 32 },
+		{ WEIR_A_CHANNEL_TTL, 7 * 86400 * SECOND + 1 },
+		{ WEIR_A_CHANNEL_TTL, ~0ULL },
+		{ WEIR_A_CHANNEL_CLIENT_MEMORY, (16ULL << 30) + 1 },
+		{ WEIR_A_CHANNEL_CLIENT_MEMORY, ~0ULL },
+		{ WEIR_A_CHANNEL_UID_MEMORY, (16ULL << 30) + 1 },
+		{ WEIR_A_CHANNEL_UID_MEMORY, ~0ULL },
 	};
 	char value[32];
 	size_t i;
@@ -168,19 +197,62 @@ TEST_F(nlbad, limits_that_contradict)
 					       A_U32(WEIR_A_CHANNEL_BACKOFF_MAX, 30001))));
 }
 
-TEST_F(nlbad, what_is_fixed_in_this_version)
+/* Each alone against what the channel has: in so many words, at this attribute. */
+TEST_F(nlbad, values_that_contradict_what_there_is)
 {
-	EXPECT_EQ(-EOPNOTSUPP, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_PRIORITIES, 2))));
-	EXPECT_EQ(WEIR_A_CHANNEL_PRIORITIES, nl_last.bad_type);
-	EXPECT_NE(NULL, strstr(nl_last.text, "2"));
-	EXPECT_EQ(-EOPNOTSUPP, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_ZEROCOPY, 0))));
-	EXPECT_EQ(WEIR_A_CHANNEL_ZEROCOPY, nl_last.bad_type);
-	EXPECT_GT(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_DELIVERY, 1))));
-	EXPECT_EQ(WEIR_A_CHANNEL_DELIVERY, nl_last.bad_type);
-	EXPECT_STRNE("", nl_last.text);
-	EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_PRIORITIES, 1),
-					       A_U32(WEIR_A_CHANNEL_ZEROCOPY, 1),
-					       A_U32(WEIR_A_CHANNEL_DELIVERY, 0))));
+	static const struct {
+		struct nl_attr attr;
+		const char *text;
+	} bad[] = {
+		{ A_U32(WEIR_A_CHANNEL_BATCH_MIN, 257),
+		  "batch-min 257 contradicts batch-max 256" },
+		{ A_U32(WEIR_A_CHANNEL_POOL_LOW, 800),
+		  "pool-low 800 contradicts pool-high 800" },
+		{ A_U32(WEIR_A_CHANNEL_POOL_HIGH, 250),
+		  "pool-low 250 contradicts pool-high 250" },
+		{ A_U64(WEIR_A_CHANNEL_CLIENT_MEMORY, 1),
+		  "client-memory 1 cannot hold a message of 1048576; it needs 1048576" },
+		{ A_U64(WEIR_A_CHANNEL_UID_MEMORY, 1048575),
+		  "uid-memory 1048575 cannot hold a message of 1048576; it needs 1048576" },
+		{ A_U32(WEIR_A_CHANNEL_SENDER_MAX, 1),
+		  "sender-max 1% of memory-max 67108864 cannot hold a message of 1048576" },
+		{ A_U64(WEIR_A_CHANNEL_MEMORY_MAX, 1048575),
+		  "memory-min 1048576 contradicts memory-max 1048575" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		refuse(_metadata, self->name, ATTRS(bad[i].attr), bad[i].attr.type,
+		       bad[i].text);
+	/* Both at once, and in whichever order. */
+	refuse(_metadata, self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH_MAX, 4),
+					   A_U32(WEIR_A_CHANNEL_BATCH_MIN, 5)),
+	       WEIR_A_CHANNEL_BATCH_MIN, "batch-min 5 contradicts batch-max 4");
+	refuse(_metadata, self->name, ATTRS(A_U32(WEIR_A_CHANNEL_POOL_HIGH, 1),
+					   A_U32(WEIR_A_CHANNEL_POOL_LOW, 1)),
+	       WEIR_A_CHANNEL_POOL_LOW, "pool-low 1 contradicts pool-high 1");
+}
+
+/* What was allowed by one attribute is not taken back by another. */
+TEST_F(nlbad, values_that_others_rely_on)
+{
+	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH_MIN, 9),
+					       A_U32(WEIR_A_CHANNEL_MESSAGE_MAX, 65536),
+					       A_U64(WEIR_A_CHANNEL_CLIENT_MEMORY, 65536),
+					       A_U32(WEIR_A_CHANNEL_SENDER_MAX, 1))));
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH_MAX, 8))));
+	EXPECT_STREQ("batch-min 9 contradicts batch-max 8", nl_last.text);
+	EXPECT_EQ(WEIR_A_CHANNEL_BATCH_MAX, nl_last.bad_type);
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_MESSAGE_MAX,
+							   65537))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "client-memory 65536 cannot hold a message of 65537"))
+		TH_LOG("%s", nl_last.text);
+	EXPECT_EQ(WEIR_A_CHANNEL_MESSAGE_MAX, nl_last.bad_type);
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX,
+							   2 << 20))));
+	EXPECT_STREQ("sender-max 1% of memory-max 2097152 cannot hold a message of 65536",
+		     nl_last.text);
+	EXPECT_EQ(WEIR_A_CHANNEL_MEMORY_MAX, nl_last.bad_type);
 }
 
 TEST_F(nlbad, names)
@@ -324,7 +396,14 @@ TEST_F(nlbad, attributes_of_the_wrong_size)
 		if (n != 8)
 			EXPECT_GT(0, chan_set(self->name,
 					      ATTRS(A_RAW(WEIR_A_CHANNEL_LINGER, bytes, n))));
+		if (n != 4)
+			EXPECT_GT(0, chan_set(self->name,
+					      ATTRS(A_RAW(WEIR_A_CHANNEL_SPIN, bytes, n))));
+		if (n != 8)
+			EXPECT_GT(0, chan_set(self->name,
+					      ATTRS(A_RAW(WEIR_A_CHANNEL_TTL, bytes, n))));
 	}
+	EXPECT_EQ(20000, CHAN(self->name, SPIN));
 	/* Names without an end. */
 	EXPECT_GT(0, nl_do(WEIR_CMD_CHANNEL_GET, ATTRS(A_RAW(WEIR_A_CHANNEL_NAME, "abc", 3))));
 	EXPECT_GT(0, nl_do(WEIR_CMD_CHANNEL_GET, ATTRS(A_RAW(WEIR_A_CHANNEL_NAME, bytes, 0))));
@@ -349,8 +428,21 @@ TEST_F(nlbad, what_cannot_be_changed_later)
 	EXPECT_EQ(-EBUSY, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 65536))));
 	EXPECT_NE(NULL, strstr(nl_last.text, "65536"));
 	EXPECT_EQ(WEIR_A_CHANNEL_MEMORY_MIN, nl_last.bad_type);
-	/* The value it has is no change. */
-	EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 1 << 20))));
+	EXPECT_EQ(-EBUSY, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 3),
+						    A_U32(WEIR_A_CHANNEL_PRIORITIES, 2))));
+	EXPECT_STREQ("priorities 2 cannot be changed", nl_last.text);
+	EXPECT_EQ(WEIR_A_CHANNEL_PRIORITIES, nl_last.bad_type);
+	EXPECT_EQ(64, CHAN(self->name, BATCH));
+	EXPECT_EQ(-EBUSY, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_DELIVERY,
+							  WEIR_DELIVERY_FANOUT))));
+	EXPECT_STREQ("delivery 1 cannot be changed", nl_last.text);
+	EXPECT_EQ(WEIR_A_CHANNEL_DELIVERY, nl_last.bad_type);
+	EXPECT_EQ(-EBUSY, chan_set(self->name, ATTRS(A_FLAG(WEIR_A_CHANNEL_DRY_RUN),
+						    A_U32(WEIR_A_CHANNEL_PRIORITIES, 8))));
+	/* The values it has are no change. */
+	EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 1 << 20),
+					       A_U32(WEIR_A_CHANNEL_PRIORITIES, 1),
+					       A_U32(WEIR_A_CHANNEL_DELIVERY, 0))));
 }
 
 TEST_F(nlbad, users_and_groups)

@@ -36,6 +36,8 @@
 
 /* ---- arithmetic ---- */
 
+#define __ffs64(x)	__ffs(x)
+
 #undef min
 #undef max
 #undef min_t
