@@ -114,6 +114,7 @@ static bool turn_of_promised(struct weir_channel *ch)
 {
 	bool turn = true;
 
+	/* No fence: see above. */
 	if (waitqueue_active(&ch->room)) {
 		turn = !READ_ONCE(ch->promised_turn);
 		WRITE_ONCE(ch->promised_turn, turn);

@@ -43,7 +43,7 @@ weirctl channel del "$channel"
 check "channel add takes back what channel show prints" \
 	weirctl channel add "$channel" $(attributes "$b")
 same "and makes the same" "$(attributes "$b")" "$(attributes "$channel")"
-like "which is all that was given" "*perm daemon:mail:0640 messages 77 memory 2M..33M message-max 5000B overflow error inflight 9 batch 13 linger 1500us*policy round-robin*backoff 7ms..11s*" \
+like "which is all that was given" "*perm daemon:mail:0640 messages 77 memory 2M..33M message-max 5000B overflow error sender-max 100% inflight 9 batch 13 linger 1500us*policy round-robin*backoff 7ms..11s*" \
 	"$(attributes "$channel" | xargs)"
 
 # Everything at something else than its default, in units that come back.

@@ -142,7 +142,7 @@ weirctl send "$channel" --priority 2 last
 weirctl send "$channel" middle --priority 1
 weirctl send "$channel" first
 same "the most urgent come first" "first/middle/last" \
-	"$(for i in 1 2 3; do weirctl recv "$channel"; done | paste -sd/)"
+	"$(for _ in 1 2 3; do weirctl recv "$channel"; done | paste -sd/)"
 weirctl send "$channel" --priority 2 x
 like "the priority is shown where there are some" "*ATTEMPT *PRIO *KEY *ready * 2 *" \
 	"$(weirctl message show "$channel" | tr '\n' ' ')"

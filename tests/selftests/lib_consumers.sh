@@ -79,11 +79,13 @@ int main()
 {
 	struct weir_msg msg = {};
 	struct weir_meta meta = {};
+	struct weir_channel_opts opts = {};
 
+	meta.defer_ms = opts.priorities = opts.sender_max = opts.ttl_ns = 0;
 	for (void *f : all)
 		if (!f)
 			return 1;
-	return msg.attempts + meta.prio;
+	return msg.attempts + meta.prio + meta.defer_ms;
 }
 END
 

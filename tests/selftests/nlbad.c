@@ -396,7 +396,14 @@ TEST_F(nlbad, attributes_of_the_wrong_size)
 		if (n != 8)
 			EXPECT_GT(0, chan_set(self->name,
 					      ATTRS(A_RAW(WEIR_A_CHANNEL_LINGER, bytes, n))));
+		if (n != 4)
+			EXPECT_GT(0, chan_set(self->name,
+					      ATTRS(A_RAW(WEIR_A_CHANNEL_SPIN, bytes, n))));
+		if (n != 8)
+			EXPECT_GT(0, chan_set(self->name,
+					      ATTRS(A_RAW(WEIR_A_CHANNEL_TTL, bytes, n))));
 	}
+	EXPECT_EQ(20000, CHAN(self->name, SPIN));
 	/* Names without an end. */
 	EXPECT_GT(0, nl_do(WEIR_CMD_CHANNEL_GET, ATTRS(A_RAW(WEIR_A_CHANNEL_NAME, "abc", 3))));
 	EXPECT_GT(0, nl_do(WEIR_CMD_CHANNEL_GET, ATTRS(A_RAW(WEIR_A_CHANNEL_NAME, bytes, 0))));
