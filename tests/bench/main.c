@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	process_pin(CPU_ANY);
 	plan_make(&plan, &o.choice);
 	if (!plan.nr)
-		fail("no cell is like that");
+		fail("there is no cell with all of that");
 	c.idle_channel = machine_idle_channel();
 	c.idle_client = machine_idle_client();
 	run_all(&plan, &o, &c);
