@@ -66,8 +66,8 @@ complete redelivery
 holds "it is there when wait4() returns, grandchild or not" \
 	'length == 2 and all(.waits > 0 and .before_wait == .waits)'
 
-expect_exit "a system that does not exist" 2 "$cells" --only weir,unx
-like "is named" '*no cell has --only "unx"*' "$err"
+expect_exit "a system that does not exist" 2 "$cells" --only weir,quic
+like "is named" '*no cell has --only "quic"*' "$err"
 expect_exit "a size that is not measured" 2 "$cells" --size 65
 expect_exit "no runs" 2 "$cells" --runs 0
 expect_exit "a word too much" 2 "$cells" weir
