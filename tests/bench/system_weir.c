@@ -30,8 +30,11 @@ static int add(const struct cell *cell, unsigned int channel)
 	char command[256], name[WEIR_CHANNEL_SIZE];
 	uint64_t bytes = (uint64_t)cell_depth(cell) * cell->producers *
 			 (cell->size < 1024 ? 1024 : cell->size);
-	char *argv[] = { (char *)"sh", (char *)"-c", command, NULL };
+	char *argv[4] = { NULL };
 
+	argv[0] = (char *)"sh";
+	argv[1] = (char *)"-c";
+	argv[2] = command;
 	if (bytes > 128U << 20)
 		bytes = 128U << 20;
 	weir_channel_name(name, channel);
