@@ -37,7 +37,7 @@ module:
 # Any of them may be left out of an archive. BPF programs find the types of the
 # kernel in KDIR/vmlinux, those of the module in its own build/KERNEL/weir.ko.
 programs := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile, \
-	ctl bpf tests/examples/demo)))
+	ctl bpf tests/examples/demo tests/bench)))
 tools:
 	@kdir=$$(tests/vm/kernel $(KERNEL)) && for dir in $(programs); do \
 		$(inside) make --no-print-directory -C $$dir $(jobs) \
@@ -124,7 +124,6 @@ bench: host-module
 		status=$$?; rmmod weir && exit $$status; }
 else
 bench: all
-	@$(inside) make --no-print-directory -C tests/bench $(jobs)
 	@tests/vm/run --timeout 2400 --memory 3G -- $(bench)
 endif
 

@@ -70,15 +70,33 @@ static void parse(struct options *o, int argc, char **argv)
 
 	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
 		switch (word) {
-		case 'q': o->choice.quick = true; break;
-		case 'o': o->choice.systems = optarg; break;
-		case 'c': o->choice.scenarios = optarg; break;
-		case 's': o->choice.sizes = optarg; break;
-		case 'b': o->choice.batches = optarg; break;
-		case 'p': o->choice.shapes = optarg; break;
-		case 'r': runs = number("--runs", optarg, RUNS_MAX - 1); break;
-		case 'm': ms = number("--ms", optarg, 10000); break;
-		case 'd': o->output = optarg; break;
+		case 'q':
+			o->choice.quick = true;
+			break;
+		case 'o':
+			o->choice.systems = optarg;
+			break;
+		case 'c':
+			o->choice.scenarios = optarg;
+			break;
+		case 's':
+			o->choice.sizes = optarg;
+			break;
+		case 'b':
+			o->choice.batches = optarg;
+			break;
+		case 'p':
+			o->choice.shapes = optarg;
+			break;
+		case 'r':
+			runs = number("--runs", optarg, RUNS_MAX - 1);
+			break;
+		case 'm':
+			ms = number("--ms", optarg, 10000);
+			break;
+		case 'd':
+			o->output = optarg;
+			break;
 		default:
 			fputs(usage, stderr);
 			exit(2);
@@ -154,7 +172,7 @@ int main(int argc, char **argv)
 	process_pin(CPU_ANY);
 	plan_make(&plan, &o.choice);
 	if (!plan.nr)
-		fail("no cell is like that");
+		fail("there is no cell with all of that");
 	c.idle_channel = machine_idle_channel();
 	c.idle_client = machine_idle_client();
 	run_all(&plan, &o, &c);

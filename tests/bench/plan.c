@@ -42,11 +42,16 @@ static bool number_in_list(const char *list, unsigned long nr)
 	return in_list(list, text);
 }
 
+static void shape_of(const struct cell *cell, char *text, size_t size)
+{
+	snprintf(text, size, "%ux%u", cell->producers, cell->workers);
+}
+
 static bool chosen(const struct choice *c, const struct cell *cell)
 {
 	char shape[32];
 
-	snprintf(shape, sizeof(shape), "%ux%u", cell->producers, cell->workers);
+	shape_of(cell, shape, sizeof(shape));
 	return in_list(c->scenarios, scenario_names[cell->scenario]) &&
 	       number_in_list(c->sizes, cell->size) &&
 	       number_in_list(c->batches, cell->batch) &&
@@ -198,6 +203,65 @@ static void add_redelivery(struct plan *plan, const struct choice *c)
 	add_group(plan, c, &cell);
 }
 
+/* ---- are all words of the choice good for something? ---- */
+
+/* Does a cell have that word in that list? */
+typedef bool has_word(const struct cell *cell, const char *word);
+
+static bool has_system(const struct cell *cell, const char *word)
+{
+	return !strcmp(cell->system->name, word);
+}
+
+static bool has_scenario(const struct cell *cell, const char *word)
+{
+	return !strcmp(scenario_names[cell->scenario], word);
+}
+
+static bool has_size(const struct cell *cell, const char *word)
+{
+	return number_in_list(word, cell->size);
+}
+
+static bool has_batch(const struct cell *cell, const char *word)
+{
+	return number_in_list(word, cell->batch);
+}
+
+static bool has_shape(const struct cell *cell, const char *word)
+{
+	char shape[32];
+
+	shape_of(cell, shape, sizeof(shape));
+	return !strcmp(shape, word);
+}
+
+static bool any_has(const struct plan *plan, has_word *has, const char *word)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < plan->nr; i++)
+		for (j = 0; j < plan->group[i].nr; j++)
+			if (has(plan->group[i].cell[j], word))
+				return true;
+	return false;
+}
+
+static void check_list(const struct plan *plan, const char *option,
+		       const char *list, has_word *has)
+{
+	char *words = strdup(list ?: ""), *save, *word;
+
+	for (word = strtok_r(words, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save))
+		if (!any_has(plan, has, word)) {
+			fprintf(stderr, "bench: no cell has %s \"%s\"\n", option,
+				word);
+			exit(2);
+		}
+	free(words);
+}
+
 void plan_make(struct plan *plan, const struct choice *c)
 {
 	*plan = (struct plan) { .nr = 0 };
@@ -208,4 +272,9 @@ void plan_make(struct plan *plan, const struct choice *c)
 	add_roundtrip(plan, c);
 	add_fanout(plan, c);
 	add_redelivery(plan, c);
+	check_list(plan, "--only", c->systems, has_system);
+	check_list(plan, "--scenario", c->scenarios, has_scenario);
+	check_list(plan, "--size", c->sizes, has_size);
+	check_list(plan, "--batch", c->batches, has_batch);
+	check_list(plan, "--shape", c->shapes, has_shape);
 }

@@ -90,10 +90,14 @@ static void open_link(struct link *l)
 static void send_batch(struct link *l, unsigned int nr)
 {
 	struct state *s = l->state;
-	const char *argv[] = { "XADD", s->key, "*", "d", NULL };
 	size_t len[] = { 4, strlen(s->key), 1, 1, 0 };
+	const char *argv[5];
 	unsigned int i;
 
+	argv[0] = "XADD";
+	argv[1] = s->key;
+	argv[2] = "*";
+	argv[3] = "d";
 	for (i = 0; i < nr; i++) {
 		char *p = s->payload + i * l->cell->size;
 

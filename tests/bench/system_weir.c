@@ -27,24 +27,21 @@ void weir_channel_name(char *name, unsigned int channel)
 
 static int add(const struct cell *cell, unsigned int channel)
 {
-	char name[WEIR_CHANNEL_SIZE], messages[16], memory[32];
-	uint64_t bytes = (uint64_t)cell_depth(cell) *
-			 (cell->size < 1024 ? 1024 : cell->size) *
-			 (cell->producers ?: 1);
-	char *argv[] = {
-		(char *)"weirctl", (char *)"channel", (char *)"add", name,
-		(char *)"messages", messages, (char *)"memory", memory,
-		(char *)"mode", (char *)"fanout", NULL
-	};
+	char command[256], name[WEIR_CHANNEL_SIZE];
+	uint64_t bytes = (uint64_t)cell_depth(cell) * cell->producers *
+			 (cell->size < 1024 ? 1024 : cell->size);
+	char *argv[4] = { NULL };
 
-	weir_channel_name(name, channel);
-	snprintf(messages, sizeof(messages), "%u", cell_depth(cell));
+	argv[0] = (char *)"sh";
+	argv[1] = (char *)"-c";
+	argv[2] = command;
 	if (bytes > 128U << 20)
 		bytes = 128U << 20;
-	snprintf(memory, sizeof(memory), "%lluM..256M",
-		 (unsigned long long)(bytes >> 20));
-	if (cell->scenario != FANOUT)
-		argv[8] = NULL;
+	weir_channel_name(name, channel);
+	snprintf(command, sizeof(command),
+		 "exec weirctl channel add %s messages %u memory %lluM..256M%s",
+		 name, cell_depth(cell), (unsigned long long)(bytes >> 20),
+		 cell->scenario == FANOUT ? " mode fanout" : "");
 	return process_run(argv);
 }
 
