@@ -5,7 +5,7 @@
 #include "engine.h"
 
 #define CHUNKS_MAX	1024	/* handed out at once, bottom halves being off */
-#define FANOUT_MAX	64	/* chunks of a fan-out, likewise */
+#define FANOUT_MAX	64	/* chunks of a fan-out times workers, likewise */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
 #define BATCH_STEP	4	/* by which `batch auto` grows */
 
@@ -241,12 +241,13 @@ static bool dispatch_chunk(struct weir_engine *e, u64 now)
 static void dispatch_fanout(struct weir_engine *e, u64 now)
 {
 	u64 until = e->lane.nr_waiting ? linger_until(e) : 0;
+	u32 budget = FANOUT_MAX / max(e->nr_workers, 1U);
 
 	if (until > now) {
 		e->linger_at = until;
 		return;
 	}
-	weir_fanout_dispatch(e, FANOUT_MAX, now);
+	weir_fanout_dispatch(e, max(budget, 1U), now);
 	if (e->lane.nr_waiting)
 		e->linger_at = now;	/* the alarm goes on */
 }

@@ -470,3 +470,30 @@ TEST(hand_out_of_a_long_queue_goes_on_with_the_alarm)
 		CHECK_EQ(msg_get(v).seq, i);
 	world_exit(&f.w);
 }
+
+TEST(hand_out_to_many_goes_on_with_the_alarm)
+{
+	struct weir_config cfg = fanout();
+	struct client *v[100];
+	struct fixture f;
+	u32 i;
+
+	setup(&f, &cfg);
+	for (i = 0; i < 100; i++)
+		v[i] = worker(&f.w);
+	cfg.inflight = 256;
+	cfg.state = WEIR_CHANNEL_STATE_PAUSED;
+	world_configure(&f.w, &cfg);
+	send_many(f.p, 150);
+	cfg.state = WEIR_CHANNEL_STATE_RUNNING;
+	world_configure(&f.w, &cfg);
+	CHECK_LT(0, unread(v[99]));
+	CHECK_LT(unread(v[99]), 150);
+	CHECK_LE(f.w.e.alarm, f.w.now);
+	world_tick(&f.w, 0);
+	for (i = 0; i < 100; i++)
+		CHECK_EQ(unread(v[i]), 150);
+	CHECK_EQ(f.w.e.alarm, U64_MAX);
+	CHECK_EQ(f.w.e.c.dropped, 0);
+	world_exit(&f.w);
+}

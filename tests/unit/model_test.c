@@ -1204,7 +1204,7 @@ static void run(u64 seed)
 
 TEST(engine_and_model_agree_under_random_use)
 {
-	u32 i, seeds = unit_rounds(300);
+	u32 i, seeds = unit_rounds(150);
 
 	m = malloc(sizeof(*m));
 	b = malloc(sizeof(*b));

@@ -500,6 +500,39 @@ TEST(what_follows_a_blocked_entry_waits_too)
 	world_exit(&f.w);
 }
 
+TEST(sender_lets_those_go_first_who_wait_before_it)
+{
+	struct weir_config cfg = depth(5, WEIR_OVERFLOW_BLOCK);
+	struct weir_wake wake = { 0 };
+	struct fixture f;
+
+	setup(&f, &cfg);
+	client_stop(f.v, false);
+	send_one(f.p);			/* all are busy: it need not call */
+	CHECK(f.p->p.promised);
+	f.p->p.hold = true;
+	sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 0);
+	CHECK(f.p->p.blocked);
+	CHECK_EQ(f.w.e.c.accepted, 1);
+	/* A look at its ring is for nobody else's room. */
+	weir_engine_lock(&f.w.e, &wake);
+	f.w.e.cfg.state = WEIR_CHANNEL_STATE_PAUSED;
+	weir_engine_unlock(&f.w.e);
+	CHECK(weir_promise_sweep(&f.w.e, f.w.now, &wake));
+	CHECK_EQ(f.w.e.c.accepted, 2);
+	CHECK(!f.p->p.hold);
+	world_wake(&f.w, &wake);
+	/* Where nobody waits nobody is waited for. */
+	cfg.overflow = WEIR_OVERFLOW_ERROR;
+	world_configure(&f.w, &cfg);
+	f.p->p.hold = true;
+	sqe_send(f.p, 1);
+	CHECK_EQ(enter(f.p), 1);
+	CHECK_EQ(f.w.e.c.accepted, 3);
+	world_exit(&f.w);
+}
+
 TEST(full_channel_refuses_with_ENOBUFS_if_told_to)
 {
 	struct weir_config cfg = depth(3, WEIR_OVERFLOW_ERROR);

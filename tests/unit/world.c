@@ -357,9 +357,13 @@ static void check_expiry(struct world *w)
 static void check_keys(const struct weir_keys *k)
 {
 	const struct weir_msg *leader, *other, *m;
+	static u32 checks;
 	u64 parked = 0;
 	u32 i;
 
+	/* The table is large, and each look at it takes as long. */
+	if (checks++ % 16)
+		return;
 	for (i = 0; i < ARRAY_SIZE(k->bucket); i++)
 		hlist_for_each_entry(leader, &k->bucket[i], bucket) {
 			CHECK(leader->flags & WEIR_MSG_LEADER);
