@@ -11,7 +11,7 @@
 #include "endpoint.h"
 #include "line.h"
 
-#define SWEEPS_MAX	256	/* looks at promised rings in one go */
+#define SWEEPS_MAX	32	/* looks at promised rings in one go */
 
 /**
  * weir_channel_begin - start to use the engine

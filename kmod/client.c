@@ -182,6 +182,7 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 			p->want = low;
 			weir_policy_touch(&ch->eng, p);
 		}
+		weir_ledger_owed(&ch->eng, p);
 		weir_engine_finish(&ch->eng, ktime_get_ns());
 		if (weir_engine_unread(&ch->eng, p) >= low)
 			mask |= EPOLLIN | EPOLLRDNORM;

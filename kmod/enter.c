@@ -307,6 +307,8 @@ long weir_client_settle(struct weir_client *c, struct weir_settle *arg)
 	if (arg->flags || arg->resv[0] || arg->resv[1] || !weir_peer_sends(p))
 		return -EINVAL;
 	set_deadline(&e, arg->timeout_ns);
+	/* What was published under a promise is not accepted before a look. */
+	weir_client_submit(c, U32_MAX);
 	if (!settled(c))
 		err = e.nosleep ? -ETIME :
 		      weir_line_sleep(NULL, &c->ep.wait,

@@ -245,6 +245,7 @@ void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		      char *text);
 void weir_ledger_drop(struct weir_engine *e, struct weir_msg *msg);
 u32 weir_ledger_expire(struct weir_engine *e, u32 max, u64 now);
+void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p);
 void weir_ledger_flush(struct weir_engine *e);
 bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);

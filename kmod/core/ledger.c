@@ -485,6 +485,17 @@ static void post_returns(struct weir_engine *e, struct weir_peer *p)
 }
 
 /**
+ * weir_ledger_owed - an owner has maybe read its ring: post what waits for it
+ * @e: engine, locked; weir_ledger_flush() follows
+ * @p: the owner
+ */
+void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p)
+{
+	if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
+		list_add_tail(&p->dirty_link, &e->dirty);
+}
+
+/**
  * weir_ledger_flush - tell owners of the buffers that came back
  * @e: engine, locked
  *

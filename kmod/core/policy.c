@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which worker gets the next messages. The built-in policies answer by a
- * score, lowest wins; among equals the one that has waited longest since it
- * was last chosen.
+ * score, lowest wins; among equals the one that has had that score for longest
+ * without being chosen.
  *
  * Workers that may be given messages are kept in lists by score, so that the
  * choice does not look at all of them. What changes a score or the right to be

@@ -104,19 +104,30 @@ static struct weir_peer *next_promised(struct weir_engine *e,
 	return p;
 }
 
-/* What could not be taken for want of room, or of time, is still owed. */
-static void owe(struct weir_engine *e, struct weir_peer *p,
+/*
+ * What could not be taken for want of room, or of time, is still owed. Since
+ * the sender was not listed for a moment others may have made room, seen nobody
+ * to look at, and gone to rest. Return: whether there is room by now, so that
+ * it is to be looked at again.
+ */
+static bool owe(struct weir_engine *e, struct weir_peer *p,
 		struct weir_wake *wake)
 {
+	bool room;
+
 	weir_engine_lock(e, wake);
 	if (weir_promise_fits(p))
 		list_promised(e, p);
+	room = weir_engine_open(e, p);
 	weir_engine_unlock(e);
+	return room;
 }
 
-static u32 sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
-		     struct weir_wake *wake)
+/* Return: whether another look may be of use. */
+static bool sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
+		      struct weir_wake *wake)
 {
+	bool again = false;
 	int n = 0;
 
 	spin_lock_bh(&p->sq_lock);
@@ -125,10 +136,10 @@ static u32 sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
 		n = weir_engine_submit(e, p, SWEEP_MAX, 0, false, now, wake);
 		/* An entry of several slots may not have fitted in. */
 		if (p->blocked || n >= SWEEP_MAX - WEIR_REASON_SLOTS)
-			owe(e, p, wake);
+			again = owe(e, p, wake);
 	}
 	spin_unlock_bh(&p->sq_lock);
-	return n > 0 ? n : 0;
+	return n > 0 || again;
 }
 
 /**

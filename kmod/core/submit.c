@@ -503,8 +503,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		nr = copies ? weir_bounce_stage(e, p, staged, wake) : staged;
 		weir_engine_lock(e, wake);
 		slots = apply_all(e, p, nr, staged, force, now, &stop);
-		if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
-			list_add_tail(&p->dirty_link, &e->dirty);
+		weir_ledger_owed(e, p);
 		if (weir_peer_works(p)) {
 			if (weir_engine_unread(e, p) < want)
 				p->want = want;
