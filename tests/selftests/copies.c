@@ -144,8 +144,7 @@ TEST_F(copies, a_dead_senders_messages_arrive)
 	struct raw w;
 	int i;
 
-	ASSERT_TRUE(kid_fork(&k));
-	if (!k.pid) {
+	if (kid_fork(&k)) {
 		struct weir_sqe *sqe;
 		struct raw s;
 		uint64_t n;
@@ -157,6 +156,7 @@ TEST_F(copies, a_dead_senders_messages_arrive)
 			if (raw_put(&s, &n, sizeof(n), &sqe))
 				_exit(1);
 		raw_publish(&s);
+		kid_say(&k, 'y');
 		kid_hold(&k);
 	}
 	ASSERT_EQ('y', kid_hear(&k));
@@ -205,6 +205,8 @@ TEST_F(tight, without_memory_it_waits_or_is_refused)
 	struct weir_cqe cqe;
 	struct raw s;
 
+	if (via_uring())
+		SKIP(return, "a poll for room knows nothing of memory");
 	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
 	ASSERT_EQ(0, raw_put(&s, "x", 1, NULL));
 	raw_publish(&s);
