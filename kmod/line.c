@@ -77,8 +77,10 @@ bool weir_line_room(struct weir_channel *ch, struct weir_peer *p)
 	 * the last one in line that leaves, one sees the other.
 	 */
 	smp_mb();
-	return weir_engine_poll_room(&ch->eng, p) &&
-	       !waitqueue_active(&ch->room);
+	if (!weir_engine_poll_room(&ch->eng, p))
+		return false;
+	/* The fence is the one above. */
+	return !waitqueue_active(&ch->room);
 }
 
 /* The last in line has left: those who poll are woken, now or when there is room. */
@@ -115,12 +117,15 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 	 * with the one in weir_line_room().
 	 */
 	smp_mb();
+	/* The fence is the one above. */
 	if (waitqueue_active(&ch->room)) {
 		if (weir_engine_open(&ch->eng, NULL))
 			wake_next(ch);
-	} else if (waitqueue_active(&ch->room_poll)) {
-		leave_to_pollers(ch);
+		return;
 	}
+	/* Likewise. */
+	if (waitqueue_active(&ch->room_poll))
+		leave_to_pollers(ch);
 }
 
 /**

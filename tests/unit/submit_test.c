@@ -1136,7 +1136,7 @@ TEST(nothing_counts_against_the_share_of_the_kernels_own_sender)
 	k = client_kernel(&f.w, WEIR_ROLE_SEND);
 	k->p.queued = 5;
 	world_lock(&f.w);
-	CHECK_EQ(weir_engine_admit(&f.w.e, &k->p, NULL, false), 0);
+	CHECK_EQ(weir_engine_admit(&f.w.e, &k->p, false), 0);
 	k->p.queued = 0;
 	world_unlock(&f.w);
 	world_exit(&f.w);
