@@ -107,7 +107,7 @@ static void parse(struct options *o, int argc, char **argv)
 		exit(2);
 	}
 	o->runs = runs ?: o->choice.quick ? 3 : 5;
-	o->run_ns = (ms ?: o->choice.quick ? 60 : 120) * 1000000ULL;
+	o->run_ns = (ms ?: o->choice.quick ? 60 : 100) * 1000000ULL;
 }
 
 static void note_pace(struct circumstances *c)

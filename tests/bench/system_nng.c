@@ -74,7 +74,7 @@ static void open_receiver(struct link *l, struct state *s, int depth)
 static void open_link(struct link *l)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	int depth = (int)cell_depth(l->cell);
+	int depth = (int)(cell_depth(l->cell) / l->cell->producers);
 
 	l->state = s;
 	s->flags = l->cell->blocking ? 0 : (int)NNG_FLAG_NONBLOCK;

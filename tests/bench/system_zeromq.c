@@ -54,7 +54,8 @@ static void open_link(struct link *l)
 	bool sender = l->role == SENDER, fanout = l->cell->scenario == FANOUT;
 	int type = fanout ? sender ? ZMQ_XPUB : ZMQ_SUB :
 		   sender ? ZMQ_PUSH : ZMQ_PULL;
-	int depth = (int)cell_depth(l->cell);
+	/* Its limits are for each connection. */
+	int depth = (int)(cell_depth(l->cell) / l->cell->producers);
 	unsigned int i;
 
 	l->state = s;
