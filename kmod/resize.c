@@ -110,7 +110,7 @@ static bool adapt(struct weir_pool *pool)
 		grown = grow_zone(pool, 0, floor - all + weir_zone_bytes(0) - 1);
 	} else if (used * 1000 > all * rules.high) {
 		grown = grow(pool, share(all, rules.grow));
-	} else if (used * 1000 < all * rules.low) {
+	} else if (all > floor && used * 1000 < all * rules.low) {
 		weir_pool_collect_all(pool);
 		shrunk = weir_pool_trim(pool, all - min(all, share(all,
 							rules.shrink)));

@@ -162,12 +162,19 @@ TEST_F(pools, a_host_in_need_gets_what_is_free_above_the_floor)
 
 /* ---- caches ---- */
 
+/* A pool that shrinks empties them. */
+static int keep_size(const char *name)
+{
+	return chan_set(name, ATTRS(A_U32(WEIR_A_CHANNEL_POOL_LOW, 0)));
+}
+
 TEST_F(pools, a_block_comes_back_from_the_processor_that_had_it)
 {
 	uint64_t addr, again, hits;
 	struct raw r;
 
 	ASSERT_EQ(0, use_cpu(0));
+	ASSERT_EQ(0, keep_size(self->name));
 	ASSERT_EQ(0, raw_open(&r, self->name, RAW_SEND));
 	ASSERT_EQ(1, raw_grant(&r, 0, 0, &addr));
 	EXPECT_EQ(1, CACHE(self->name, 0, MISSES));
@@ -187,6 +194,7 @@ TEST_F(pools, caches_are_small_and_strand_nothing)
 {
 	struct raw r;
 
+	ASSERT_EQ(0, keep_size(self->name));
 	ASSERT_EQ(0, raw_open(&r, self->name, RAW_SEND));
 	if (use_cpu(1))
 		SKIP(return, "only one processor");
@@ -215,6 +223,7 @@ TEST_F(pools, a_processor_that_goes_leaves_its_blocks)
 	struct raw r;
 	int i;
 
+	ASSERT_EQ(0, keep_size(self->name));
 	ASSERT_EQ(0, raw_open(&r, self->name, RAW_SEND));
 	if (use_cpu(1))
 		SKIP(return, "only one processor");
