@@ -79,7 +79,8 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 	}
 	if (!list_empty(&e->orphans))
 		e->wake->orphans = true;
-	if (e->nr_promised && weir_engine_open(e, NULL) &&
+	/* Those who are only owed a look are of no use to who has no room. */
+	if ((e->nr_quiet || (e->nr_promised && weir_engine_open(e, NULL))) &&
 	    !weir_promise_kept(e))
 		e->wake->sweep = true;
 	else if (e->nr_promised && e->look)

@@ -88,7 +88,8 @@ struct weir_event {
  * @open: workers that may be given messages, see policy.c. @stale: those whose
  *	place there has to be found anew.
  * @batch: how many messages are handed to a worker at once, now.
- * @promised: senders that need not call, see promise.c; @nr_promised.
+ * @promised: senders that need not call, see promise.c; @nr_promised;
+ *	@nr_quiet: of these, those whose NEED_ENTER is clear.
  * @look: messages were handed out since one of their rings was looked at.
  * @sweep_at: ns, when more of their rings are to be looked at; else U64_MAX.
  * @dirty: peers with buffers to be returned.
@@ -138,6 +139,7 @@ struct weir_engine {
 	u32 batch;
 	struct list_head promised;
 	u32 nr_promised;
+	u32 nr_quiet;
 	bool look;
 	u64 sweep_at;
 

@@ -36,6 +36,11 @@ bool weir_promise_kept(struct weir_engine *e)
 	       !weir_policy_any_open(e);
 }
 
+static bool needs_enter(const struct weir_peer *p)
+{
+	return p->rings.kflags & WEIR_RING_NEED_ENTER;
+}
+
 static void list_promised(struct weir_engine *e, struct weir_peer *p)
 {
 	if (p->promised)
@@ -54,6 +59,7 @@ void weir_promise_give(struct weir_engine *e, struct weir_peer *p)
 {
 	e->c.promises += !p->promised;
 	list_promised(e, p);
+	e->nr_quiet += needs_enter(p);
 	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, false);
 }
 
@@ -69,6 +75,7 @@ void weir_promise_withdraw(struct weir_engine *e, struct weir_peer *p)
 	p->promised = false;
 	list_del(&p->promise_link);
 	e->nr_promised--;
+	e->nr_quiet -= !needs_enter(p);
 	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, true);
 	/* Pairs with the sender's fence between its tail and its look. */
 	smp_mb();
