@@ -72,11 +72,14 @@ static void open_link(struct link *l)
 		attach(s, l, i, false);
 	if (!fanout)
 		return;
-	if (sender)
+	if (sender) {
 		set(s->socket, ZMQ_XPUB_NODROP, 1);
-	else
+		/* Tell of each subscriber, though all want the same. */
+		set(s->socket, ZMQ_XPUB_VERBOSE, 1);
+	} else {
 		check(zmq_setsockopt(s->socket, ZMQ_SUBSCRIBE, "", 0),
 		      "zmq_setsockopt");
+	}
 	attach(s, l, 0, sender);
 	if (sender)
 		await_subscribers(s, l->cell->workers);
