@@ -431,6 +431,7 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			p->blocked = true;
 			break;
 		}
+		fast = free_room(e, p, force);
 		slots += 1 + p->stage[i].extra;
 		if (cqe.type && posted < room)
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,

@@ -60,7 +60,7 @@ static void news_end(struct weir_wake *news)
 	struct weir_peer *p, *next;
 	bool room;
 
-	if (news->sweep)
+	if (news->sweep || news->look)
 		while (weir_promise_sweep(&w.e, now(), news))
 			;
 	room = news->room;

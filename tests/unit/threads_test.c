@@ -96,7 +96,8 @@ static void news_end(struct weir_wake *news)
 {
 	u32 looks = 8;
 
-	while (news->sweep && looks && weir_promise_sweep(&w.e, now(), news)) {
+	while ((news->sweep || news->look) && looks &&
+	       weir_promise_sweep(&w.e, now(), news)) {
 		news->sweep = true;
 		if (!--looks)
 			weir_promise_later(&w.e, now(), news);

@@ -173,7 +173,7 @@ static void sweep(struct world *w)
 
 static void after(struct world *w)
 {
-	if (w->wake.sweep)
+	if (w->wake.sweep || w->wake.look)
 		sweep(w);
 	world_wake(w, &w->wake);
 	world_check(w);
