@@ -148,9 +148,6 @@ TEST(worker_that_comes_back_takes_what_was_published)
 	CHECK_EQ(f.w.e.c.accepted, 3);
 	ack_next(f.v);
 	ack_next(f.v);
-	/* The one that waited goes first, and it will be back for more. */
-	CHECK_EQ(f.v->p.tags.used, 1);
-	CHECK_EQ(pending(f.p), 4);
 	CHECK_EQ(enter_want_n(f.v, 2), 0);
 	CHECK_EQ(pending(f.p), 0);
 	CHECK_EQ(f.w.e.c.accepted, 7);
@@ -165,7 +162,8 @@ TEST(worker_that_comes_back_takes_what_was_published)
 	world_exit(&f.w);
 }
 
-TEST(promise_goes_on_while_enough_waits_for_the_worker)
+/* Or those who call would have the worker for themselves. */
+TEST(promised_rings_are_looked_at_with_each_batch_handed_out)
 {
 	struct fixture f;
 	u64 sweeps;
@@ -179,8 +177,8 @@ TEST(promise_goes_on_while_enough_waits_for_the_worker)
 	ack_next(f.v);
 	CHECK_EQ(f.v->p.tags.used, 2);
 	CHECK(promised(f.p));
-	CHECK_EQ(pending(f.p), 1);	/* nobody has use for it yet */
-	CHECK_EQ(f.w.e.c.sweeps, sweeps);
+	CHECK_EQ(pending(f.p), 0);
+	CHECK_LT(sweeps, f.w.e.c.sweeps);
 	world_exit(&f.w);
 }
 
@@ -309,7 +307,7 @@ TEST(what_finds_no_room_is_owed_and_taken_when_there_is_some)
 	/* It does nothing; others make room. */
 	v2 = worker(&f.w);
 	CHECK_EQ(v2->p.tags.used, 2);
-	CHECK_EQ(f.w.e.c.accepted, 3);	/* v2 is full: it will come back */
+	CHECK_LE(3, f.w.e.c.accepted);
 	ack_next(v2);
 	CHECK_EQ(enter_want(v2), 0);
 	msg_get(v2);
