@@ -11,6 +11,11 @@
 #include "endpoint.h"
 #include "line.h"
 
+/*
+ * ns between two runs of the timer: what is due already and was left for the
+ * next run shall not come in the same soft interrupt.
+ */
+#define BREATH		50000
 #define SWEEPS_MAX	32	/* looks at promised rings in one go */
 
 /**
@@ -76,7 +81,8 @@ static void set_alarm(struct weir_channel *ch, u64 at)
 	if (at == U64_MAX)
 		hrtimer_try_to_cancel(&ch->timer);
 	else
-		hrtimer_start(&ch->timer, ns_to_ktime(at),
+		hrtimer_start(&ch->timer,
+			      ns_to_ktime(max(at, ktime_get_ns() + BREATH)),
 			      HRTIMER_MODE_ABS_SOFT);
 }
 

@@ -40,6 +40,7 @@ static void free_rcu_client(struct rcu_head *rcu)
 	struct weir_client *c = container_of(rcu, struct weir_client, rcu);
 
 	put_pid(c->pid);
+	vfree(c->rings_mem);	/* wakers look at it, too */
 	kvfree(c->tag_mem);
 	kfree(c->ep.peer.stage);
 	kfree(c);
@@ -49,7 +50,6 @@ static void free_client(struct kref *ref)
 {
 	struct weir_client *c = container_of(ref, struct weir_client, ref);
 
-	vfree(c->rings_mem);
 	if (c->account)
 		weir_account_put(&c->ch->pool, c->account);
 	weir_channel_put(c->ch);
@@ -130,6 +130,7 @@ static void take_identity(struct weir_client *c)
 	old = c->pid;
 	c->pid = pid;
 	c->uid = current_euid();
+	c->ep.peer.uid = __kuid_val(c->uid);
 	spin_unlock_bh(&c->ch->eng.lock);
 	put_pid(old);
 }

@@ -12,6 +12,8 @@
 #include "line.h"
 #include "recall.h"
 
+#define LOOKS_MAX	1024	/* blocks, bottom halves being off */
+
 static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 {
 	guard(spinlock_bh)(&ch->eng.lock);
@@ -54,14 +56,20 @@ static int grow(struct weir_channel *ch, u32 cls)
 static bool shrink(struct weir_channel *ch, u32 keep_cls)
 {
 	struct weir_peer *p = &ch->writer.peer;
-	struct weir_block *b, *found = NULL;
+	struct weir_block *b, *next, *found = NULL;
+	u32 looks = 0;
 
 	spin_lock_bh(&ch->eng.lock);
-	list_for_each_entry(b, &p->blocks, link)
+	list_for_each_entry_safe(b, next, &p->blocks, link) {
 		if (b->cls != keep_cls && !b->busy) {
 			found = b;
 			break;
 		}
+		/* The next call begins with those that were not looked at. */
+		list_move_tail(&b->link, &p->blocks);
+		if (++looks == LOOKS_MAX)
+			break;
+	}
 	if (found)
 		weir_engine_disown(&ch->eng, p, found);
 	spin_unlock_bh(&ch->eng.lock);

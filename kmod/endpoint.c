@@ -56,9 +56,9 @@ static __poll_t events(const struct weir_endpoint *ep)
 		return 0;
 	if (weir_endpoint_unread(ep) >= weir_endpoint_low(ep))
 		mask = EPOLLIN | EPOLLRDNORM;
-	/* Its share may be free again; the channel's room is not its affair. */
-	if (weir_peer_sends(&ep->peer) && !READ_ONCE(ep->peer.over) &&
-	    weir_engine_room(ep->peer.eng))
+	/* Its share may be free again. */
+	if (weir_peer_sends(&ep->peer) &&
+	    weir_engine_clear(ep->peer.eng, &ep->peer))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }

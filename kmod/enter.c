@@ -25,8 +25,10 @@ struct enter {
 	bool nosleep;	/* the time-out was ~0 */
 	bool blocked;	/* an entry waits for room */
 	bool over;	/* of its sender's own share */
+	bool cut;	/* there is more to copy */
 	bool no_memory;	/* to copy into: refuse what would need it */
 	u32 short_of;	/* class + 1 of which a buffer is needed */
+	u64 returns;	/* idle_returns before the last look */
 	struct weir_line line;
 	ktime_t until;
 };
@@ -65,6 +67,7 @@ static int submit(struct enter *e)
 	struct weir_change change;
 	int n = -ESHUTDOWN;
 
+	e->returns = READ_ONCE(c->ch->eng.idle_returns);
 	weir_channel_begin(&change, c->ch);
 	spin_lock_bh(&p->sq_lock);
 	p->hold = weir_line_ahead(c->ch, &e->line);
@@ -76,6 +79,7 @@ static int submit(struct enter *e)
 	e->blocked = p->blocked;
 	e->over = p->blocked && READ_ONCE(p->over);
 	e->short_of = p->short_of;
+	e->cut = p->cut;
 	e->no_memory = false;
 	spin_unlock_bh(&p->sq_lock);
 	weir_channel_end(&change);
@@ -94,6 +98,14 @@ static bool spin(struct enter *e, struct weir_spin *s, bool (*done)(void *arg))
 	return true;
 }
 
+static bool share_free(void *arg)
+{
+	struct enter *e = arg;
+
+	return READ_ONCE(e->c->ep.peer.gone) ||
+	       weir_engine_share_free(&e->c->ch->eng, &e->c->ep.peer);
+}
+
 static int sleep_for_room(struct enter *e)
 {
 	struct weir_channel *ch = e->c->ch;
@@ -106,13 +118,15 @@ static int sleep_for_room(struct enter *e)
 	 */
 	if (e->over) {
 		weir_line_leave(ch, &e->line);
-	} else {
-		/* In line it would be passed over as one that is awake. */
-		if (!e->line.in && !weir_line_ahead(ch, &e->line) &&
-		    spin(e, &e->c->spin_room, room))
-			return 0;
-		weir_line_join(ch, &e->line);
+		return weir_line_sleep(NULL, &e->c->ep.wait,
+				       e->limited ? &e->until : NULL,
+				       share_free, e);
 	}
+	/* In line it would be passed over as one that is awake. */
+	if (!e->line.in && !weir_line_ahead(ch, &e->line) &&
+	    spin(e, &e->c->spin_room, room))
+		return 0;
+	weir_line_join(ch, &e->line);
 	return weir_line_sleep(NULL, &e->c->ep.wait,
 			       e->limited ? &e->until : NULL, room, e);
 }
@@ -121,7 +135,6 @@ static int sleep_for_room(struct enter *e)
 static int supply(struct enter *e)
 {
 	struct weir_channel *ch = e->c->ch;
-	u64 returns = READ_ONCE(ch->eng.idle_returns);
 	u32 cls = e->short_of - 1;
 	int err = weir_copy_supply(ch, cls);
 
@@ -131,11 +144,16 @@ static int supply(struct enter *e)
 		e->no_memory = true;
 		return 0;
 	}
+	/* For the host's memory, or the cgroup's, nobody tells when to wait. */
+	if (err == -ENOMEM)
+		return err;
+	if (e->limited && ktime_after(ktime_get(), e->until))
+		return -ETIME;
 	if (e->nowait || !(e->arg->flags & WEIR_ENTER_SQ_WAIT))
 		return -EAGAIN;
 	if (e->nosleep)
 		return -ETIME;
-	return weir_copy_wait(ch, cls, returns, &e->c->ep.peer,
+	return weir_copy_wait(ch, cls, e->returns, &e->c->ep.peer,
 			      e->limited ? &e->until : NULL);
 }
 
@@ -169,7 +187,7 @@ static int submit_all(struct enter *e)
 				return err;
 			continue;
 		}
-		if (n == SLOTS_MAX) {
+		if (n == SLOTS_MAX || e->cut) {
 			cond_resched();
 			continue;
 		}

@@ -90,6 +90,9 @@ static struct weir_pool_block *get_block(struct weir_client *c, u32 cls)
 		return pb;
 	}
 	weir_account_uncharge(pool, c->account, bytes);
+	/* Another client of the user may have been refused for these bytes. */
+	if (READ_ONCE(c->ch->eng.cfg.uid_memory))
+		wake_up_interruptible_all(&pool->wait);
 	weir_recall(c->ch);
 	return pb;
 }

@@ -90,7 +90,8 @@ static void leave_to_pollers(struct weir_channel *ch)
 	bool room;
 
 	spin_lock_bh(&e->lock);
-	room = e->closed || weir_engine_room(e);
+	room = e->closed || weir_engine_room(e) ||
+	       e->cfg.state == WEIR_CHANNEL_STATE_DRAINING;
 	if (!room)
 		e->polled = true;
 	spin_unlock_bh(&e->lock);

@@ -46,6 +46,8 @@ bool weir_memory_alloc(struct weir_pool_block *pb, int node)
 						   --order, node);
 		if (!folio)
 			return false;
+		/* Left as it was by the last user; a fault compares it. */
+		folio->index = 0;
 		for (j = 0; j < units_of(folio); j++)
 			pb->folio[i + j] = folio;
 	}

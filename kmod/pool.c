@@ -506,7 +506,10 @@ static bool reap(struct weir_pool *pool)
 		} else {
 			lose(pool, pb);
 		}
+		cond_resched();
 	}
+	if (any)
+		wake_up_interruptible_all(&pool->wait);
 	return any;
 }
 
@@ -516,10 +519,8 @@ static void retry(struct work_struct *work)
 	struct weir_pool *pool = container_of(to_delayed_work(work),
 					      struct weir_pool, retry);
 
-	if (reap(pool)) {
+	if (reap(pool))
 		weir_pool_trim(pool, U64_MAX);
-		wake_up_interruptible_all(&pool->wait);
-	}
 }
 
 /*

@@ -92,6 +92,9 @@ void weir_bounce_undo(struct weir_engine *e, struct weir_stage *st)
 	WRITE_ONCE(msg->state, WEIR_MSG_USER);
 	msg->blk->busy--;
 	weir_engine_push_idle(e, msg);
+	/* Another may have found none meanwhile. */
+	e->idle_returns++;
+	weir_engine_wake_peer(e, msg->blk->owner);
 }
 
 /**

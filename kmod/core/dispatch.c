@@ -4,7 +4,7 @@
  */
 #include "engine.h"
 
-#define CHUNKS_MAX	1024	/* handed out at once, bottom halves being off */
+#define HAND_OUT_MAX	1024	/* messages at once, bottom halves being off */
 #define FANOUT_MAX	64	/* chunks of a fan-out times workers, likewise */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
 #define BATCH_STEP	4	/* by which `batch auto` grows */
@@ -221,21 +221,23 @@ static void adapt(struct weir_engine *e, u32 n)
 		e->batch = max(e->batch / 2, e->cfg.batch_min);
 }
 
-static bool dispatch_chunk(struct weir_engine *e, u64 now)
+/* Return: messages handed out; 0 if none may go now. */
+static u32 dispatch_chunk(struct weir_engine *e, u64 now)
 {
 	u64 until = linger_until(e);
 	struct weir_peer *p;
-	u32 nr_open;
+	u32 nr_open, n;
 
 	if (until > now) {
 		e->linger_at = until;
-		return false;
+		return 0;
 	}
 	p = weir_policy_select(e, &nr_open);
 	if (!p)
-		return false;
-	adapt(e, deliver(e, p, false, share(e, p, nr_open), now));
-	return true;
+		return 0;
+	n = deliver(e, p, false, share(e, p, nr_open), now);
+	adapt(e, n);
+	return n;
 }
 
 static void dispatch_fanout(struct weir_engine *e, u64 now)
@@ -272,7 +274,8 @@ static bool expire(struct weir_engine *e, u64 now)
  */
 void weir_dispatch(struct weir_engine *e, u64 now)
 {
-	int budget = CHUNKS_MAX;
+	int budget = HAND_OUT_MAX;
+	u32 n;
 
 	e->linger_at = U64_MAX;
 	if (expire(e, now))
@@ -285,11 +288,13 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 	}
 	while (e->lane.nr_suspect && dispatch_suspect(e, now))
 		budget--;	/* at most as many as there are workers */
-	while (e->lane.nr_waiting && dispatch_chunk(e, now))
-		if (--budget <= 0) {
+	while (e->lane.nr_waiting && (n = dispatch_chunk(e, now))) {
+		budget -= n;
+		if (budget <= 0) {
 			e->linger_at = now;	/* the alarm goes on */
 			break;
 		}
+	}
 }
 
 /**

@@ -32,6 +32,8 @@ void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
 	weir_policy_init(e);
 	obey(e);
 	INIT_LIST_HEAD(&e->promised);
+	for (i = 0; i < WEIR_ID_BUCKETS; i++)
+		INIT_HLIST_HEAD(&e->by_id[i]);
 	INIT_LIST_HEAD(&e->dead);
 	INIT_LIST_HEAD(&e->peers);
 	INIT_LIST_HEAD(&e->workers);
@@ -73,7 +75,8 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 	weir_ledger_flush(e);
 	if (weir_engine_open(e, NULL))
 		e->wake->room = true;
-	if (e->polled && (e->closed || weir_engine_room(e))) {
+	if (e->polled && (e->closed || weir_engine_room(e) ||
+			  e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)) {
 		e->polled = false;
 		e->wake->polled = true;
 	}
@@ -149,6 +152,9 @@ void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
 void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
 	list_add_tail(&p->link, &e->peers);
+	if (p->id)
+		hlist_add_head(&p->id_link,
+			       &e->by_id[p->id % WEIR_ID_BUCKETS]);
 	e->nr_peers++;
 	if (weir_peer_sends(p))
 		e->nr_senders++;

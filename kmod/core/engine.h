@@ -22,6 +22,7 @@
 
 #define WEIR_TICK_MAX	256	/* delayed messages made ready at once */
 #define WEIR_EVENTS	64	/* deaths remembered for notification */
+#define WEIR_ID_BUCKETS	64	/* of the table of clients by id */
 
 struct weir_wake;
 
@@ -83,7 +84,7 @@ struct weir_event {
  * @seq: the last message's id.
  * @lane: messages that wait. @dead: those given up, oldest first.
  * @nr_inflight: @nr_dead: their numbers.
- * @peers: all clients. @workers: those that work, in round-robin order.
+ * @peers: all clients; @by_id: those with rings, by id. @workers: those that work, in round-robin order.
  * @nr_peers: @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
  * @open: workers that may be given messages, see policy.c. @stale: those whose
  *	place there has to be found anew.
@@ -128,6 +129,7 @@ struct weir_engine {
 	u64 nr_dead;
 
 	struct list_head peers;
+	struct hlist_head by_id[WEIR_ID_BUCKETS];
 	struct list_head workers;
 	u32 nr_peers;
 	u32 nr_workers;
@@ -212,6 +214,9 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake);
 bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
 u64 weir_engine_room(const struct weir_engine *e);
+bool weir_engine_share_free(const struct weir_engine *e,
+			    const struct weir_peer *p);
+bool weir_engine_clear(const struct weir_engine *e, const struct weir_peer *p);
 bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p);
 u32 weir_engine_share(const struct weir_engine *e);
 int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force);

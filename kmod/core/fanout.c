@@ -189,7 +189,7 @@ void weir_fanout_revoke(struct weir_engine *e, struct weir_msg *msg, u64 now)
 	u32 i;
 
 	list_for_each_entry(p, &e->workers, work_link) {
-		for (i = 0; i < p->tags.nr && msg->refs; i++) {
+		for (i = 0; i < p->tags.nr && p->tags.used && msg->refs; i++) {
 			if (p->tags.tag[i].msg != msg)
 				continue;
 			weir_ledger_untag(e, p, &p->tags.tag[i], now);

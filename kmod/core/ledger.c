@@ -84,7 +84,7 @@ struct weir_peer *weir_ledger_copier(struct weir_engine *e,
 {
 	struct weir_peer *p;
 
-	list_for_each_entry(p, &e->peers, link)
+	hlist_for_each_entry(p, &e->by_id[msg->src % WEIR_ID_BUCKETS], id_link)
 		if (p->id == msg->src)
 			return p;
 	return NULL;
@@ -100,6 +100,8 @@ void weir_ledger_share(struct weir_engine *e, struct weir_peer *p)
 	if (p->queued >= weir_engine_share(e))
 		return;
 	p->over = false;
+	/* If it polls for room, and there is none, it hears of that, too. */
+	e->polled |= !weir_engine_room(e);
 	weir_engine_wake_peer(e, p);
 }
 

@@ -40,12 +40,16 @@ struct weir_stage {
  * @over: likewise, but for its own share of the room alone; engine's lock.
  * @short_of: class + 1 of which no buffer was there to copy into; sq_lock.
  * @no_memory: and none can be had: refuse; sq_lock.
+ * @cut: more than may be copied at once; sq_lock.
+ * @swept: somebody else looks at its ring, who cannot wait for memory: what was
+ *	published under a promise is not copied; sq_lock.
  * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
  * Constant: @id, @role, @kernel, @uid (of its process).
  *
  * All else under the engine's lock:
+ * @id_link: in the engine's table of clients by id.
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
@@ -79,6 +83,8 @@ struct weir_peer {
 	struct weir_stage *stage;
 	bool blocked;
 	bool hold;
+	bool cut;
+	bool swept;
 	bool no_memory;
 	u32 short_of;
 	struct list_head blocks;
@@ -94,6 +100,7 @@ struct weir_peer {
 	bool alone;
 	bool reserved;
 	bool waking;
+	struct hlist_node id_link;
 	struct list_head link;
 	struct list_head work_link;
 	struct list_head returns;

@@ -140,7 +140,9 @@ static bool sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
 	spin_lock_bh(&p->sq_lock);
 	if (!p->gone) {
 		p->hold = false;
+		p->swept = true;
 		n = weir_engine_submit(e, p, SWEEP_MAX, 0, false, now, wake);
+		p->swept = false;
 		/* An entry of several slots may not have fitted in. */
 		if (p->blocked || n >= SWEEP_MAX - WEIR_REASON_SLOTS)
 			again = owe(e, p, wake);

@@ -49,7 +49,7 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 	msg->len = s->len;
 	msg->off = in_block;
 	msg->flags = 0;
-	msg->prio = s->prio;
+	msg->prio = array_index_nospec(s->prio, WEIR_PRIORITIES_MAX);
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
 	msg->attempts = 0;
@@ -149,6 +149,36 @@ static bool over_share(const struct weir_engine *e, const struct weir_peer *p)
 }
 
 /**
+ * weir_engine_share_free - need a sender wait for its share no longer?
+ * @e: engine, locked (or a hint, if not)
+ * @p: sender
+ *
+ * It has some, or it would be refused; there may be no room for all that.
+ */
+bool weir_engine_share_free(const struct weir_engine *e,
+			    const struct weir_peer *p)
+{
+	return READ_ONCE(e->closed) ||
+	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
+	       READ_ONCE(e->cfg.overflow) != WEIR_OVERFLOW_BLOCK ||
+	       !over_share(e, p);
+}
+
+/**
+ * weir_engine_clear - would a message of a sender be dealt with at once?
+ * @e: engine, locked (or a hint, if not)
+ * @p: sender
+ *
+ * There is room for it, or it would be refused for another reason than that.
+ */
+bool weir_engine_clear(const struct weir_engine *e, const struct weir_peer *p)
+{
+	return READ_ONCE(e->closed) ||
+	       READ_ONCE(e->cfg.state) == WEIR_CHANNEL_STATE_DRAINING ||
+	       (weir_engine_room(e) && !over_share(e, p));
+}
+
+/**
  * weir_engine_poll_room - would a message of a sender find room?
  * @e: engine, locked
  * @p: sender
@@ -158,11 +188,9 @@ static bool over_share(const struct weir_engine *e, const struct weir_peer *p)
  */
 bool weir_engine_poll_room(struct weir_engine *e, struct weir_peer *p)
 {
-	bool room = weir_engine_room(e);
-
 	p->over = over_share(e, p);
-	e->polled |= !room;
-	return room && !p->over;
+	e->polled |= !weir_engine_room(e);
+	return weir_engine_clear(e, p);
 }
 
 /**
@@ -437,7 +465,8 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
 			       sizeof(cqe));
 	}
-	*stop = i < nr || !nr || p->short_of;
+	p->cut = i == nr && nr && nr < staged && !p->short_of;
+	*stop = i < nr || !nr || nr < staged;
 	unstage(e, p->stage, i, staged);
 	weir_engine_measure(e, p, now);
 	weir_ring_flag(&p->rings, WEIR_RING_CQ_MORE,
@@ -486,12 +515,13 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake)
 {
 	int pending = weir_ring_pending(&p->rings);
-	bool copies = !READ_ONCE(e->cfg.zerocopy) && !force;
+	bool copies = !READ_ONCE(e->cfg.zerocopy) && !force && !p->swept;
 	u32 todo, done = 0, staged, nr, slots;
 	bool stop = false;
 
 	p->blocked = false;
 	p->short_of = 0;
+	p->cut = false;
 	if (pending < 0) {
 		weir_engine_lock(e, wake);
 		e->c.ring_errors++;

@@ -55,7 +55,7 @@ TEST_F(nlevents, nothing_is_told_of_what_is_refused)
 	struct nl_obj *o;
 
 	ASSERT_GE(ear, 0);
-	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 0))));
+	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 1025))));
 	EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 5),
 					       A_FLAG(WEIR_A_CHANNEL_DRY_RUN))));
 	EXPECT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_BATCH, 6))));

@@ -546,7 +546,7 @@ TEST(the_named_cgroup_pays_and_its_limit_is_back_pressure)
 	struct raw r;
 	int n;
 
-	if (cgroup_make(path, "16M"))
+	if (cgroup_make(path, "24M"))
 		SKIP(return, "no cgroup with a memory limit");
 	ASSERT_EQ(0, chan_new(name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX, 1 << 30),
 					  A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 2 << 20),
@@ -578,7 +578,7 @@ TEST(free_memory_of_the_wrong_size_is_exchanged_at_a_cgroup_limit)
 	char name[CHAN_ROOM], path[64];
 	struct raw r;
 
-	if (cgroup_make(path, "16M"))
+	if (cgroup_make(path, "24M"))
 		SKIP(return, "no cgroup with a memory limit");
 	ASSERT_EQ(0, chan_new(name, ATTRS(A_U64(WEIR_A_CHANNEL_MEMORY_MAX, 1 << 30),
 					  A_U32(WEIR_A_CHANNEL_POOL_LOW, 0),
