@@ -77,9 +77,9 @@ same "keys of statistics" "channel accepted acked dead dropped purged joined for
 	"$(keys '.[0]' stats show "$channel")"
 same "keys of a latency" "count sum_ns p50_ns p95_ns p99_ns p999_ns max_ns buckets" \
 	"$(keys '.[0].latency.total' stats show "$channel")"
-same "keys of a pool" "name floor limit populated used free freeing peak ledger hits misses refused pinned class" \
+same "keys of a pool" "name floor limit populated used free freeing peak ledger hits misses refused pinned grows shrinks recalled cached class cache" \
 	"$(keys '.[0]' pool show "$channel")"
-same "keys of a size" "size block_size blocks buffers_busy" \
+same "keys of a size" "size block_size blocks buffers_busy buffers" \
 	"$(keys '.[0].class[0]' pool show "$channel")"
 weirctl channel pause "$channel"
 weirctl send "$channel" x
