@@ -8,7 +8,10 @@
 #include "process.h"
 #include "run.h"
 
-#define WARM_NS	40000000ULL	/* before the clock runs */
+/* Before the clock runs: so long, and until all buffers were in use twice. */
+#define WARM_NS		40000000ULL
+#define WARM_MAX_NS	600000000ULL
+#define WARM_STEP_NS	2000000ULL
 
 static uint64_t sum(const struct count *c, unsigned int nr)
 {
@@ -210,30 +213,41 @@ static void wait_end(const struct cell *cell)
 		     (unsigned long long)expected(cell));
 }
 
+static void warm_up(const struct cell *cell)
+{
+	uint64_t enough = 2ULL * cell_depth(cell) * cell->producers *
+			  cell_lanes(cell);
+	uint64_t begin = now_ns();
+
+	if (cell->scenario == ROUNDTRIP)
+		enough = 0;
+	sleep_ns(WARM_NS);
+	while (sum(board->received, cell->workers) < enough &&
+	       now_ns() - begin < WARM_MAX_NS)
+		sleep_ns(WARM_STEP_NS);
+}
+
 void run_stream(const struct cell *cell, uint64_t ns, bool counting)
 {
 	pid_t server = cell->system->server ? cell->system->server() : 0;
 	struct counter *counter = counting ? counter_open(server) : NULL;
 	struct crew crew = { .nr = 0 };
-	uint64_t cpu, wakeups;
+	uint64_t cpu, wakeups = 0;
 
 	start(&crew, cell);
 	if (server)
 		crew.pid[crew.nr++] = server;
 	run_wait(&board->ready, cell->producers + cell->workers,
 		 "all are ready");
-	wakeups = count_wakeups(crew.pid, counting ? crew.nr : 0);
-	if (counting)
-		counter_start(counter);
-	else
-		cpu = 0;
 	atomic_store(&board->go, 1);
 	word_wake(&board->go, PRODUCERS_MAX + WORKERS_MAX);
-	if (!counting) {
-		sleep_ns(WARM_NS);
-		atomic_store(&board->mark, 1);
-		run_wait(&board->mark, 3, "the first message comes");
+	warm_up(cell);
+	if (counting) {
+		wakeups = count_wakeups(crew.pid, crew.nr);
+		counter_start(counter);
 	}
+	atomic_store(&board->mark, 1);
+	run_wait(&board->mark, 3, "the first message comes");
 	cpu = count_cpu_ns(crew.pid, crew.nr);
 	sleep_ns(ns);
 	atomic_store(&board->stop, 1);
