@@ -122,7 +122,8 @@ static void add_throughput(struct plan *plan, const struct choice *c,
 				continue;
 			cell.touched = false;
 			add_group(plan, c, &cell);
-			if (c->quick && (small || crowd > 1))
+			if (c->quick && (cell.size == 64 || crowd > 1 ||
+					 cell.batch == 1))
 				continue;
 			cell.touched = true;
 			add_group(plan, c, &cell);
@@ -170,7 +171,7 @@ static void add_roundtrip(struct plan *plan, const struct choice *c)
 	for (cell.size = 64; cell.size <= KIB; cell.size *= 16)
 		for (spins = 0; spins <= 1; spins++) {
 			cell.blocking = !spins;
-			if (!c->quick || (cell.blocking && cell.size == 64))
+			if (!c->quick || cell.blocking)
 				add_group(plan, c, &cell);
 		}
 }
