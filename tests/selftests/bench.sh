@@ -9,6 +9,7 @@ need_module
 cells=$top/build/bench/cells
 [ -x "$cells" ] || skip "$cells is missing"
 [ -e /sys/kernel/tracing/events/raw_syscalls ] || skip "no tracefs"
+[ "${WEIR_KERNEL:-}" != debug ] || skip "of no use on a kernel that is slow on purpose"
 
 # In them a run fails that lost a message, got one twice, or was not acknowledged.
 measure() # NAME OPTION...
