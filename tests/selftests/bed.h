@@ -24,6 +24,10 @@
 #include "raw.h"
 #include "via.h"
 
+/* Seconds for a case; the debug kernel under emulation is slow. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	150
+
 /* ---- channels ---- */
 
 #define CHAN_ROOM	(WEIR_NAME_MAX + 1)

@@ -22,6 +22,10 @@
 
 #include "kselftest_harness.h"
 
+/* Seconds for a case; the debug kernel under emulation is slow. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	150
+
 #define MS		1000000ULL
 #define PATIENCE_MS	20000
 #define NAME_ROOM	32	/* a channel's name with its NUL */

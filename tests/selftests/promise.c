@@ -619,9 +619,13 @@ TEST_F(promise, shared_with_those_who_wait_for_room)
 	promise(_metadata, &s, self->name, 250);
 	if (kid_fork(&k)) {
 		EXPECT_EQ(0, raw_open(&t, self->name, RAW_SEND));
-		for (n = 0; n < 1000000; n++)
+		for (n = 0; n < 1000000; n++) {
+			/* With a full completion ring nothing is taken. */
+			while (raw_pop(&t, &cqe))
+				;
 			ASSERT_EQ(0, raw_send(&t, &(uint64_t){ 1000 }, 8))
 				TH_LOG("message %llu", (unsigned long long)n);
+		}
 		_exit(0);
 	}
 	while ((waiter < 40 || silent < 40) && waiter + silent < 100000) {
