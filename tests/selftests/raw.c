@@ -106,16 +106,19 @@ void raw_unmap(struct raw *r)
 int raw_open_as(struct raw *r, const char *channel, struct weir_attach ask)
 {
 	static const int mode[] = { 0, O_WRONLY, O_RDONLY, O_RDWR };
-	int ret;
+	int ret, tries = 0;
 
 	memset(r, 0, sizeof(*r));
 	r->fd = -1;
-	r->at = ask;
-	r->at.size = sizeof(r->at);
 	r->dev = raw_device(channel, mode[ask.role & RAW_BOTH]);
 	if (r->dev < 0)
 		return r->dev;
-	ret = raw_attach(r->dev, &r->at);
+	/* A ring that was closed a moment ago ends by way of a signal to us. */
+	do {
+		r->at = ask;
+		r->at.size = sizeof(r->at);
+		ret = raw_attach(r->dev, &r->at);
+	} while (ret == -EINTR && ++tries < 100);
 	if (ret)
 		return ret;
 	r->fd = r->at.fd;
