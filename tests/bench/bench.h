@@ -57,16 +57,20 @@ struct count {
 	_Alignas(64) _Atomic uint64_t nr;
 };
 
+/* Of producers: go on; stop for good; wait until all that was sent has come. */
+enum stop { STOP_NOT, STOP_NOW, STOP_PAUSE };
+
 /* Shared by all processes of a run, and zero when it begins. */
 struct board {
 	/* orders of the director */
 	_Alignas(64) _Atomic uint32_t go;
-	_Atomic uint32_t stop;
+	_Atomic uint32_t stop;		/* STOP_* */
 	_Atomic uint32_t mark;		/* 1: stamp the start; 2: that was done */
 	uint32_t period;		/* 0: time no message */
 
 	/* told to it */
 	_Alignas(64) _Atomic uint32_t ready;
+	_Atomic uint32_t nr_paused;
 	_Atomic uint32_t nr_done;	/* producers that have sent all */
 	_Atomic uint32_t ended;		/* all that was sent has come */
 	uint64_t start_ns;

@@ -12,6 +12,7 @@
 #define WARM_NS		40000000ULL
 #define WARM_MAX_NS	600000000ULL
 #define WARM_STEP_NS	2000000ULL
+#define DRAIN_NS	15000000000ULL
 
 static uint64_t sum(const struct count *c, unsigned int nr)
 {
@@ -63,9 +64,9 @@ static void check_end(const struct cell *cell)
 	word_wake(&board->ended, 1);
 }
 
-static bool stopped(void)
+static bool ordered(enum stop order)
 {
-	return atomic_load_explicit(&board->stop, memory_order_relaxed);
+	return atomic_load_explicit(&board->stop, memory_order_relaxed) == order;
 }
 
 /* Everything is on the board: to be killed is all that is left. */
@@ -80,6 +81,22 @@ static void done(const struct cell *cell)
 
 /* ---- throughput, fan-out ---- */
 
+static void finish(struct link *l, uint64_t nr)
+{
+	set(&board->sent[l->index], nr);
+	if (l->cell->system->finish)
+		l->cell->system->finish(l);
+}
+
+static void pause_here(struct link *l, uint64_t nr)
+{
+	finish(l, nr);
+	atomic_fetch_add(&board->nr_paused, 1);
+	word_wake(&board->nr_paused, 1);
+	while (ordered(STOP_PAUSE))
+		word_wait(&board->stop, STOP_PAUSE, 0);
+}
+
 __attribute__((noreturn))
 static void produce(const struct cell *cell, unsigned int index)
 {
@@ -88,13 +105,13 @@ static void produce(const struct cell *cell, unsigned int index)
 
 	run_open(&l, cell, SENDER, 0, index);
 	run_ready();
-	while (!stopped()) {
+	while (!ordered(STOP_NOW)) {
+		if (ordered(STOP_PAUSE))
+			pause_here(&l, nr);
 		cell->system->send(&l, cell->batch);
 		nr += cell->batch;
 	}
-	set(&board->sent[index], nr);
-	if (cell->system->finish)
-		cell->system->finish(&l);
+	finish(&l, nr);
 	done(cell);
 }
 
@@ -114,7 +131,7 @@ static void work(const struct cell *cell, unsigned int index)
 		nr += got;
 		set(&board->received[index], nr);
 		check_start(cell);
-		if (stopped())
+		if (ordered(STOP_NOW))
 			check_end(cell);
 	}
 }
@@ -132,7 +149,7 @@ static void ping(const struct cell *cell)
 	run_open(&out, cell, SENDER, 0, 0);
 	run_open(&in, cell, RECEIVER, 1, 0);
 	run_ready();
-	while (!stopped()) {
+	while (!ordered(STOP_NOW)) {
 		begin = now_ns();
 		s->send(&out, 1);
 		while (!s->receive(&in, 1))
@@ -227,12 +244,58 @@ static void warm_up(const struct cell *cell)
 		sleep_ns(WARM_STEP_NS);
 }
 
+/* Counting starts when nothing is under way. */
+static void drain(const struct cell *cell)
+{
+	uint64_t limit = now_ns() + DRAIN_NS;
+
+	if (cell->scenario == ROUNDTRIP)
+		return;
+	atomic_store(&board->stop, STOP_PAUSE);
+	run_wait(&board->nr_paused, cell->producers, "the producers pause");
+	while (sum(board->received, cell->workers) < expected(cell)) {
+		if (now_ns() > limit)
+			fail("what was sent does not come");
+		sleep_ns(WARM_STEP_NS);
+	}
+}
+
+static void count(const struct cell *cell, const struct crew *crew,
+		  struct counter *counter, uint64_t ns)
+{
+	uint64_t wakeups;
+
+	drain(cell);
+	wakeups = count_wakeups(crew->pid, crew->nr);
+	counter_start(counter);
+	board->start_nr = sum(board->received, cell->workers);
+	atomic_store(&board->stop, STOP_NOT);
+	word_wake(&board->stop, PRODUCERS_MAX);
+	sleep_ns(ns);
+	atomic_store(&board->stop, STOP_NOW);
+	wait_end(cell);
+	board->syscalls = counter_stop(counter);
+	board->wakeups = count_wakeups(crew->pid, crew->nr) - wakeups;
+}
+
+static void time_it(const struct cell *cell, const struct crew *crew, uint64_t ns)
+{
+	uint64_t cpu;
+
+	atomic_store(&board->mark, 1);
+	run_wait(&board->mark, 3, "the first message comes");
+	cpu = count_cpu_ns(crew->pid, crew->nr);
+	sleep_ns(ns);
+	atomic_store(&board->stop, STOP_NOW);
+	wait_end(cell);
+	board->cpu_ns = count_cpu_ns(crew->pid, crew->nr) - cpu;
+}
+
 void run_stream(const struct cell *cell, uint64_t ns, bool counting)
 {
 	pid_t server = cell->system->server ? cell->system->server() : 0;
 	struct counter *counter = counting ? counter_open(server) : NULL;
 	struct crew crew = { .nr = 0 };
-	uint64_t cpu, wakeups = 0;
 
 	start(&crew, cell);
 	if (server)
@@ -242,21 +305,10 @@ void run_stream(const struct cell *cell, uint64_t ns, bool counting)
 	atomic_store(&board->go, 1);
 	word_wake(&board->go, PRODUCERS_MAX + WORKERS_MAX);
 	warm_up(cell);
-	if (counting) {
-		wakeups = count_wakeups(crew.pid, crew.nr);
-		counter_start(counter);
-	}
-	atomic_store(&board->mark, 1);
-	run_wait(&board->mark, 3, "the first message comes");
-	cpu = count_cpu_ns(crew.pid, crew.nr);
-	sleep_ns(ns);
-	atomic_store(&board->stop, 1);
-	wait_end(cell);
-	if (counting) {
-		board->syscalls = counter_stop(counter);
-		board->wakeups = count_wakeups(crew.pid, crew.nr) - wakeups;
-	}
-	board->cpu_ns = count_cpu_ns(crew.pid, crew.nr) - cpu;
+	if (counting)
+		count(cell, &crew, counter, ns);
+	else
+		time_it(cell, &crew, ns);
 	board->messages = (sum(board->received, cell->workers) -
 			   board->start_nr) / cell_lanes(cell);
 	end(&crew, server);

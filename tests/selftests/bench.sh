@@ -26,7 +26,7 @@ holds() # NAME FILTER
 	if jq -e "$2" "$dir/bench.json" >/dev/null; then
 		ok "$1"
 	else
-		not_ok "$1" "$2" "$(<"$dir/bench.json")"
+		not_ok "$1" "$2" "$(jq -c ".[]" "$dir/bench.json")"
 	fi
 }
 
