@@ -37,7 +37,7 @@ module:
 # Any of them may be left out of an archive. BPF programs find the types of the
 # kernel in KDIR/vmlinux, those of the module in its own build/KERNEL/weir.ko.
 programs := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile, \
-	ctl bpf tests/examples/demo tests/bench)))
+	bpf ctl tests/examples/demo tests/bench)))
 tools:
 	@kdir=$$(tests/vm/kernel $(KERNEL)) && for dir in $(programs); do \
 		$(inside) make --no-print-directory -C $$dir $(jobs) \
