@@ -14,22 +14,12 @@
 void weir_engine_ack(struct weir_engine *e, struct weir_peer *p,
 		     struct weir_tag *tag, u64 now)
 {
-	struct weir_msg *msg = tag->msg;
+	u32 token = weir_tag_token(&p->tags, tag), none;
 
-	if (weir_fanout(e)) {
+	if (weir_fanout(e))
 		weir_fanout_answer(e, p, tag, WEIR_OP_ACK, now);
-		return;
-	}
-	weir_hist_add(&e->hist[WEIR_HIST_WORKING],
-		      weir_elapsed(msg->t_deliver, now));
-	weir_hist_add(&e->hist[WEIR_HIST_TOTAL],
-		      weir_elapsed(msg->t_submit, now));
-	p->acked++;
-	e->c.acked++;
-	msg->flags |= WEIR_MSG_ACKED;
-	weir_ledger_untag(e, p, tag, now);
-	msg->holder = NULL;
-	weir_ledger_settle(e, msg);
+	else
+		weir_ledger_ack(e, p, &token, 1, now, &none);
 }
 
 static u64 backoff_ns(const struct weir_engine *e, const struct weir_msg *msg)
@@ -150,10 +140,6 @@ static void answer_one(struct weir_engine *e, struct weir_peer *p,
 {
 	struct weir_msg *msg = tag->msg;
 
-	if (st->sqe.op == WEIR_OP_ACK) {
-		weir_engine_ack(e, p, tag, now);
-		return;
-	}
 	if (weir_fanout(e)) {
 		weir_fanout_answer(e, p, tag, st->sqe.op, now);
 		return;
@@ -171,6 +157,23 @@ static void answer_one(struct weir_engine *e, struct weir_peer *p,
 	}
 }
 
+/* Return: how many tokens named nothing; *first is set to the first of them. */
+static u32 answer_each(struct weir_engine *e, struct weir_peer *p,
+		       const struct weir_stage *st, u32 nr, u64 now, u32 *first)
+{
+	struct weir_tag *tag;
+	u32 i, stale = 0;
+
+	for (i = 0; i < nr; i++) {
+		tag = weir_tag_find(&p->tags, st->sqe.token[i]);
+		if (tag)
+			answer_one(e, p, tag, st, now);
+		else if (!stale++)
+			*first = st->sqe.token[i];
+	}
+	return stale;
+}
+
 /**
  * weir_engine_answer - apply one entry of answers
  * @e: engine, locked
@@ -186,16 +189,13 @@ bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 			struct weir_cqe *result)
 {
 	u32 nr = st->sqe.op == WEIR_OP_REJECT ? 1 : st->sqe.nr;
-	struct weir_tag *tag;
-	u32 i, stale = 0;
+	u32 stale;
 
-	for (i = 0; i < nr; i++) {
-		tag = weir_tag_find(&p->tags, st->sqe.token[i]);
-		if (tag)
-			answer_one(e, p, tag, st, now);
-		else if (!stale++)
-			result->rtoken = st->sqe.token[i];
-	}
+	if (st->sqe.op == WEIR_OP_ACK && !weir_fanout(e))
+		stale = weir_ledger_ack(e, p, st->sqe.token, nr, now,
+					&result->rtoken);
+	else
+		stale = answer_each(e, p, st, nr, now, &result->rtoken);
 	p->answered += nr - stale;
 	e->c.stale += stale;
 	result->nr = stale;

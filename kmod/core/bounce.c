@@ -59,6 +59,7 @@ u32 weir_bounce_stage(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		st = &p->stage[i];
 		if (!st->msg || st->res)
 			continue;
+		st->plain = false;
 		bytes += st->msg->len;
 		if (i && bytes > BYTES_MAX)
 			break;

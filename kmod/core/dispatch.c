@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #define HAND_OUT_MAX	1024	/* messages at once, bottom halves being off */
+#define TAKE_MAX	32U	/* messages taken from the lane together */
 #define FANOUT_MAX	64	/* chunks of a fan-out times workers, likewise */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
 #define BATCH_STEP	4	/* by which `batch auto` grows */
@@ -42,10 +43,11 @@ void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
 {
 	struct weir_cqe *cqe = weir_ring_slot(&p->rings, ahead);
 
-	memset(cqe, 0, sizeof(*cqe));
+	/* All of it: nothing of what was there may be left. */
 	cqe->type = WEIR_CQE_MSG;
 	cqe->flags = msg->deliveries > 1 ? WEIR_CQE_REDELIVERED : 0;
 	cqe->prio = msg->prio;
+	cqe->nr = 0;
 	cqe->len = msg->len;
 	cqe->addr = weir_msg_buf(msg) + msg->off;
 	cqe->key = msg->key;
@@ -57,16 +59,21 @@ void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
 	cqe->attempts = msg->attempts + 1;
 	cqe->mtype = msg->mtype;
 	cqe->encoding = msg->encoding;
+	cqe->resv0[0] = 0;
+	cqe->resv0[1] = 0;
+	cqe->resv0[2] = 0;
 }
 
-static void deliver_one(struct weir_engine *e, struct weir_peer *p,
-			struct weir_msg *msg, u32 ahead, u64 now)
+static void hand_over(struct weir_engine *e, struct weir_peer *p,
+		      struct weir_msg **msgs, u32 n, u32 ahead, u64 now)
 {
-	weir_ledger_dequeued(e, msg);
-	msg->token = weir_tag_take(&p->tags, msg, p->rings.cq_tail + ahead);
-	weir_ledger_hold(e, p, msg, now);
-	if (!p->kernel)
-		weir_dispatch_message(p, msg, msg->token, ahead);
+	u32 i;
+
+	weir_ledger_hold(e, p, msgs, n, ahead, now);
+	if (p->kernel)
+		return;
+	for (i = 0; i < n; i++)
+		weir_dispatch_message(p, msgs[i], msgs[i]->token, ahead + i);
 }
 
 /*
@@ -104,13 +111,16 @@ static u32 deliver_some(struct weir_engine *e, struct weir_peer *p, u32 n,
 			u64 now)
 {
 	bool limited = e->cfg.batch_bytes || e->cfg.batch_cost;
+	struct weir_msg *msgs[TAKE_MAX];
 	struct load sum = {};
-	u32 i;
+	u32 i, nr;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += nr) {
 		if (limited && !fits(e, &sum) && i)
 			break;
-		deliver_one(e, p, weir_lane_take(&e->lane), i, now);
+		nr = weir_lane_take(&e->lane, msgs,
+				    limited ? 1 : min(n - i, TAKE_MAX));
+		hand_over(e, p, msgs, nr, i, now);
 	}
 	return i;
 }
@@ -121,7 +131,7 @@ static void deliver_suspect(struct weir_engine *e, struct weir_peer *p,
 	struct weir_msg *msg = weir_lane_suspect(&e->lane);
 
 	weir_lane_remove(&e->lane, msg);
-	deliver_one(e, p, msg, 0, now);
+	hand_over(e, p, &msg, 1, 0, now);
 	p->alone = true;
 }
 

@@ -230,18 +230,20 @@ void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 			const struct weir_stage *st, u64 now,
 			struct weir_cqe *result);
-void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now);
 void weir_engine_ack(struct weir_engine *e, struct weir_peer *p,
 		     struct weir_tag *tag, u64 now);
+void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now);
 void weir_engine_give_back(struct weir_engine *e, struct weir_peer *p,
 			   struct weir_tag *tag, bool counted, u64 now);
 
 /* ledger.c */
 void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg *msg, u64 now);
+		      struct weir_msg **msgs, u32 n, u32 ahead, u64 now);
 void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now);
 void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
 		       struct weir_tag *tag, u64 now);
+u32 weir_ledger_ack(struct weir_engine *e, struct weir_peer *p,
+		    const u32 *token, u32 nr, u64 now, u32 *first);
 struct weir_peer *weir_ledger_copier(struct weir_engine *e,
 				     const struct weir_msg *msg);
 void weir_ledger_share(struct weir_engine *e, struct weir_peer *p);

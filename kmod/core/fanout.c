@@ -65,17 +65,14 @@ static void deliver(struct weir_engine *e, struct weir_peer *p,
 
 static u32 take_chunk(struct weir_engine *e, struct weir_msg **chunk, u64 now)
 {
-	struct weir_msg *msg;
-	u32 n;
+	u32 n = weir_lane_take(&e->lane, chunk, CHUNK), i;
 
-	for (n = 0; n < CHUNK && e->lane.nr_waiting; n++) {
-		msg = weir_lane_take(&e->lane);
-		weir_ledger_dequeued(e, msg);
-		WRITE_ONCE(msg->state, WEIR_MSG_INFLIGHT);
-		msg->deliveries = 1;
-		msg->t_deliver = now;
-		msg->refs = 0;
-		chunk[n] = msg;
+	for (i = 0; i < n; i++) {
+		weir_ledger_dequeued(e, chunk[i]);
+		WRITE_ONCE(chunk[i]->state, WEIR_MSG_INFLIGHT);
+		chunk[i]->deliveries = 1;
+		chunk[i]->t_deliver = now;
+		chunk[i]->refs = 0;
 	}
 	return n;
 }

@@ -38,7 +38,8 @@ static inline u32 weir_hist_index(u64 ns)
 	       (u32)(ns >> (top - WEIR_HIST_BITS));
 }
 
-static inline void weir_hist_add(struct weir_hist *h, u64 ns)
+/* The same value, @n times. */
+static inline void weir_hist_add_many(struct weir_hist *h, u64 ns, u32 n)
 {
 	if (ns != h->last) {
 		h->last = ns;
@@ -46,9 +47,43 @@ static inline void weir_hist_add(struct weir_hist *h, u64 ns)
 		if (ns > h->max)
 			h->max = ns;
 	}
-	h->count++;
-	h->sum += ns;
-	h->bucket[h->last_index]++;
+	h->count += n;
+	h->sum += ns * n;
+	h->bucket[h->last_index] += n;
+}
+
+static inline void weir_hist_add(struct weir_hist *h, u64 ns)
+{
+	weir_hist_add_many(h, ns, 1);
+}
+
+/**
+ * struct weir_hist_run - messages of a batch that have the same time to tell
+ * @then: when it began to run, for the last @n of them.
+ */
+struct weir_hist_run {
+	struct weir_hist *hist;
+	u64 now;
+	u64 then;
+	u32 n;
+};
+
+static inline void weir_hist_run_end(struct weir_hist_run *r)
+{
+	/* Callers read the clock before they wait for the lock: see weir_elapsed(). */
+	if (r->n)
+		weir_hist_add_many(r->hist, r->now > r->then ?
+				   r->now - r->then : 0, r->n);
+	r->n = 0;
+}
+
+static inline void weir_hist_run_add(struct weir_hist_run *r, u64 then)
+{
+	if (then != r->then) {
+		weir_hist_run_end(r);
+		r->then = then;
+	}
+	r->n++;
 }
 
 u64 weir_hist_low(u32 index);

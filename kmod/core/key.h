@@ -27,9 +27,58 @@ struct weir_keys {
 };
 
 void weir_keys_init(struct weir_keys *k);
-bool weir_key_lead(struct weir_keys *k, struct weir_msg *msg);
 void weir_key_unpark(struct weir_keys *k, struct weir_msg *msg);
-struct weir_msg *weir_key_leave(struct weir_keys *k, struct weir_msg *msg);
+struct weir_msg *weir_key_succeed(struct weir_keys *k, struct weir_msg *msg);
 struct weir_msg *weir_key_parked(struct weir_keys *k);
+
+static inline struct hlist_head *weir_key_bucket(struct weir_keys *k, u64 key)
+{
+	return &k->bucket[hash_64(key ^ k->seed, WEIR_KEY_BITS)];
+}
+
+/**
+ * weir_key_lead - may a message with a key go into the lane?
+ * @k: table
+ * @msg: with a key, in no list
+ *
+ * Return: true if it leads its key, as before or from now on; else it is
+ * parked behind the one that does.
+ */
+static inline bool weir_key_lead(struct weir_keys *k, struct weir_msg *msg)
+{
+	struct hlist_head *bucket = weir_key_bucket(k, msg->key);
+	struct weir_msg *leader;
+
+	if (msg->flags & WEIR_MSG_LEADER)
+		return true;
+	hlist_for_each_entry(leader, bucket, bucket) {
+		if (leader->key != msg->key)
+			continue;
+		msg->flags |= WEIR_MSG_PARKED;
+		list_add_tail(&msg->link, &leader->chain);
+		k->nr_parked++;
+		return false;
+	}
+	INIT_LIST_HEAD(&msg->chain);
+	msg->flags |= WEIR_MSG_LEADER;
+	hlist_add_head(&msg->bucket, bucket);
+	return true;
+}
+
+/**
+ * weir_key_leave - a leader has left the channel
+ * @k: table
+ * @msg: LEADER
+ *
+ * Return: the next one, which leads from now on and belongs into the lane; or
+ * NULL.
+ */
+static inline struct weir_msg *weir_key_leave(struct weir_keys *k,
+					      struct weir_msg *msg)
+{
+	msg->flags &= ~WEIR_MSG_LEADER;
+	hlist_del(&msg->bucket);
+	return list_empty(&msg->chain) ? NULL : weir_key_succeed(k, msg);
+}
 
 #endif /* _WEIR_CORE_KEY_H */

@@ -47,14 +47,6 @@ static bool expiry_less(struct rb_node *a, const struct rb_node *b)
 	return expiry_msg(a)->deadline < expiry_msg(b)->deadline;
 }
 
-static void count_in(struct weir_lane *l, const struct weir_msg *msg)
-{
-	l->busy |= 1U << msg->prio;
-	l->nr_waiting++;
-	l->bytes += msg->len;
-	l->cost += msg->cost;
-}
-
 static void count_out(struct weir_lane *l, const struct weir_msg *msg)
 {
 	struct weir_queue *q = &l->prio[msg->prio];
@@ -71,29 +63,23 @@ static void count_out(struct weir_lane *l, const struct weir_msg *msg)
 static void watch(struct weir_lane *l, struct weir_msg *msg)
 {
 	if (msg->deadline)
-		rb_add_cached(&msg->expiry, &l->expiry, expiry_less);
+		weir_lane_watch(l, msg);
+}
+
+/**
+ * weir_lane_watch - a message that waits has a deadline
+ * @l: lane
+ * @msg: it becomes ready or delayed
+ */
+void weir_lane_watch(struct weir_lane *l, struct weir_msg *msg)
+{
+	rb_add_cached(&msg->expiry, &l->expiry, expiry_less);
 }
 
 static void insert_redo(struct weir_lane *l, struct weir_msg *msg)
 {
 	rb_add_cached(&msg->node, &l->prio[msg->prio].redo, seq_less);
-	count_in(l, msg);
-}
-
-/**
- * weir_lane_append - a new message becomes ready
- * @l: lane
- * @msg: with a sequence above all others', never delivered
- */
-void weir_lane_append(struct weir_lane *l, struct weir_msg *msg)
-{
-	WRITE_ONCE(msg->state, WEIR_MSG_READY);
-	watch(l, msg);
-	if (msg->key && !weir_key_lead(&l->keys, msg))
-		return;
-	msg->flags |= WEIR_MSG_FIFO;
-	list_add_tail(&msg->link, &l->prio[msg->prio].fifo);
-	count_in(l, msg);
+	weir_lane_count(l, msg);
 }
 
 /**
@@ -161,17 +147,14 @@ void weir_lane_remove(struct weir_lane *l, struct weir_msg *msg)
 }
 
 /**
- * weir_lane_leave - a message leaves the channel for good, or dies
+ * weir_lane_succeed - a message that leads its key leaves the channel
  * @l: lane
- * @msg: not in the lane; if it led its key the next one takes its place
+ * @msg: not in the lane; the next one of its key takes its place
  */
-void weir_lane_leave(struct weir_lane *l, struct weir_msg *msg)
+void weir_lane_succeed(struct weir_lane *l, struct weir_msg *msg)
 {
-	struct weir_msg *next;
+	struct weir_msg *next = weir_key_leave(&l->keys, msg);
 
-	if (!(msg->flags & WEIR_MSG_LEADER))
-		return;
-	next = weir_key_leave(&l->keys, msg);
 	if (next && next->flags & WEIR_MSG_SUSPECT) {
 		rb_add_cached(&next->node, &l->suspect, seq_less);
 		l->nr_suspect++;
@@ -256,29 +239,106 @@ struct weir_msg *weir_lane_spare(struct weir_lane *l)
 	return weir_key_parked(&l->keys);
 }
 
-/**
- * weir_lane_take - take weir_lane_first() out, to be delivered
- * @l: lane with such a message
- */
-struct weir_msg *weir_lane_take(struct weir_lane *l)
+/* How many of a priority whose turn it is may go before another's turn. */
+static u32 turn_length(const struct weir_lane *l, u32 prio)
 {
-	u32 prio = turn(l), rest;
-	struct weir_msg *msg = first_of(&l->prio[prio]);
+	u32 rest = l->busy & ~((2U << prio) - 1);
+	u32 n = l->burst;
 
-	rest = l->busy & ~((2U << prio) - 1);
+	/* A more urgent one holds some: it goes on after one message. */
+	if (l->busy & ((1U << prio) - 1))
+		return 1;
 	for (; rest; rest &= rest - 1)
-		l->prio[__ffs(rest)].passed++;
-	l->prio[prio].passed = 0;
+		n = min(n, l->burst - l->prio[__ffs(rest)].passed);
+	return n;
+}
+
+/* A priority has had its turn of @n messages. */
+static void turn_over(struct weir_lane *l, u32 prio, u32 n)
+{
+	u32 rest = l->busy & ~((2U << prio) - 1);
+	struct weir_queue *q = &l->prio[prio];
+
+	for (; rest; rest &= rest - 1)
+		l->prio[__ffs(rest)].passed += n;
+	q->passed = 0;
+	if (list_empty(&q->fifo) && RB_EMPTY_ROOT(&q->redo.rb_root))
+		l->busy &= ~(1U << prio);
+	l->nr_waiting -= n;
+}
+
+static void went(struct weir_lane *l, struct weir_msg *msg)
+{
 	if (msg->deadline)
 		rb_erase_cached(&msg->expiry, &l->expiry);
-	if (msg->flags & WEIR_MSG_FIFO) {
+	l->bytes -= msg->len;
+	l->cost -= msg->cost;
+}
+
+/* From a priority none of whose messages was delivered before; it has some. */
+static u32 take_new(struct weir_lane *l, struct weir_queue *q,
+		    struct weir_msg **out, u32 max)
+{
+	struct list_head *next = q->fifo.next;
+	struct weir_msg *msg = NULL;
+	LIST_HEAD(gone);
+	u32 n = 0;
+
+	do {
+		msg = list_entry(next, struct weir_msg, link);
+		next = next->next;
 		msg->flags &= ~WEIR_MSG_FIFO;
-		list_del(&msg->link);
-	} else {
-		rb_erase_cached(&msg->node, &l->prio[prio].redo);
+		went(l, msg);
+		out[n++] = msg;
+	} while (n < max && next != &q->fifo);
+	list_cut_position(&gone, &q->fifo, &msg->link);
+	return n;
+}
+
+static u32 take_any(struct weir_lane *l, struct weir_queue *q,
+		    struct weir_msg **out, u32 max)
+{
+	struct weir_msg *msg;
+	u32 n = 0;
+
+	while (n < max && (msg = first_of(q))) {
+		if (msg->flags & WEIR_MSG_FIFO) {
+			msg->flags &= ~WEIR_MSG_FIFO;
+			list_del(&msg->link);
+		} else {
+			rb_erase_cached(&msg->node, &q->redo);
+		}
+		went(l, msg);
+		out[n++] = msg;
 	}
-	count_out(l, msg);
-	return msg;
+	return n;
+}
+
+/**
+ * weir_lane_take - take the first messages out, to be delivered
+ * @l: lane
+ * @out: gets weir_lane_first() and those after it
+ * @max: at most so many
+ *
+ * Return: how many there were.
+ */
+u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max)
+{
+	struct weir_queue *q;
+	u32 n = 0, nr, prio;
+
+	while (n < max && l->busy) {
+		prio = turn(l);
+		q = &l->prio[prio];
+		nr = min(max - n, turn_length(l, prio));
+		if (RB_EMPTY_ROOT(&q->redo.rb_root))
+			nr = take_new(l, q, out + n, nr);
+		else
+			nr = take_any(l, q, out + n, nr);
+		turn_over(l, prio, nr);
+		n += nr;
+	}
+	return n;
 }
 
 /**

@@ -59,17 +59,55 @@ static inline u64 weir_lane_ready(const struct weir_lane *l)
 }
 
 void weir_lane_init(struct weir_lane *l);
-void weir_lane_append(struct weir_lane *l, struct weir_msg *msg);
+void weir_lane_watch(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_redo(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_delay(struct weir_lane *l, struct weir_msg *msg, u64 due);
 void weir_lane_remove(struct weir_lane *l, struct weir_msg *msg);
-void weir_lane_leave(struct weir_lane *l, struct weir_msg *msg);
+void weir_lane_succeed(struct weir_lane *l, struct weir_msg *msg);
 struct weir_msg *weir_lane_suspect(const struct weir_lane *l);
 struct weir_msg *weir_lane_first(const struct weir_lane *l);
 struct weir_msg *weir_lane_oldest(const struct weir_lane *l);
 struct weir_msg *weir_lane_spare(struct weir_lane *l);
-struct weir_msg *weir_lane_take(struct weir_lane *l);
+u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max);
 struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l);
 struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l);
+
+/* One more of those that may go. */
+static inline void weir_lane_count(struct weir_lane *l,
+				   const struct weir_msg *msg)
+{
+	l->busy |= 1U << msg->prio;
+	l->nr_waiting++;
+	l->bytes += msg->len;
+	l->cost += msg->cost;
+}
+
+/**
+ * weir_lane_append - a new message becomes ready
+ * @l: lane
+ * @msg: with a sequence above all others', never delivered
+ */
+static inline void weir_lane_append(struct weir_lane *l, struct weir_msg *msg)
+{
+	WRITE_ONCE(msg->state, WEIR_MSG_READY);
+	if (msg->deadline)
+		weir_lane_watch(l, msg);
+	if (msg->key && !weir_key_lead(&l->keys, msg))
+		return;
+	msg->flags |= WEIR_MSG_FIFO;
+	list_add_tail(&msg->link, &l->prio[msg->prio].fifo);
+	weir_lane_count(l, msg);
+}
+
+/**
+ * weir_lane_leave - a message leaves the channel for good, or dies
+ * @l: lane
+ * @msg: not in the lane; if it led its key the next one takes its place
+ */
+static inline void weir_lane_leave(struct weir_lane *l, struct weir_msg *msg)
+{
+	if (msg->flags & WEIR_MSG_LEADER)
+		weir_lane_succeed(l, msg);
+}
 
 #endif /* _WEIR_CORE_LANE_H */

@@ -7,35 +7,92 @@
 #include "engine.h"
 
 /**
- * weir_ledger_hold - a worker gets a message
+ * struct tally - messages in a row that have the same sender
+ * @p: the sender, or NULL; @n: how many.
+ */
+struct tally {
+	struct weir_peer *p;
+	u32 n;
+};
+
+static void dequeued(struct weir_engine *e, const struct tally *t)
+{
+	if (!t->p || !t->n)
+		return;
+	t->p->queued -= t->n;
+	if (t->p->over)
+		weir_ledger_share(e, t->p);
+}
+
+static inline void note_dequeued(struct weir_engine *e, struct tally *t,
+				 const struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (p != t->p) {
+		dequeued(e, t);
+		t->p = p;
+		t->n = 0;
+	}
+	t->n++;
+}
+
+/**
+ * weir_ledger_hold - a worker gets messages
  * @e: engine, locked
- * @p: worker with an unused tag
- * @msg: taken out of the lane; its token is set by the caller
+ * @p: worker with as many unused tags
+ * @msgs: @n of them, taken out of the lane
+ * @ahead: the first one's place, from the ring's tail
  * @now: ns
  */
 void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg *msg, u64 now)
+		      struct weir_msg **msgs, u32 n, u32 ahead, u64 now)
 {
-	if (p->tags.used == 1) {
+	struct weir_hist_run waiting = {
+		.hist = &e->hist[WEIR_HIST_WAITING], .now = now,
+	};
+	u32 pos = p->rings.cq_tail + ahead, i;
+	struct tally sender = {};
+	struct weir_msg *msg;
+
+	if (!p->tags.used) {
 		p->hold_since = now;
 		p->t_mark = now;
 		e->nr_busy++;
 	}
-	if (msg->flags & WEIR_MSG_ORPHANED) {
-		msg->flags &= ~WEIR_MSG_ORPHANED;
-		weir_hist_add(&e->hist[WEIR_HIST_REDELIVERY],
-			      weir_elapsed(msg->t_deliver, now));
+	for (i = 0; i < n; i++) {
+		msg = msgs[i];
+		note_dequeued(e, &sender, msg);
+		msg->token = weir_tag_take(&p->tags, msg, pos + i);
+		if (msg->flags & WEIR_MSG_ORPHANED) {
+			msg->flags &= ~WEIR_MSG_ORPHANED;
+			weir_hist_add(&e->hist[WEIR_HIST_REDELIVERY],
+				      weir_elapsed(msg->t_deliver, now));
+		}
+		if (!msg->deliveries)
+			weir_hist_run_add(&waiting, msg->t_submit);
+		if (msg->deliveries < U16_MAX)
+			msg->deliveries++;
+		WRITE_ONCE(msg->state, WEIR_MSG_INFLIGHT);
+		msg->holder = p;
+		msg->t_deliver = now;
 	}
-	if (!msg->deliveries)
-		weir_hist_add(&e->hist[WEIR_HIST_WAITING],
-			      weir_elapsed(msg->t_submit, now));
-	if (msg->deliveries < U16_MAX)
-		msg->deliveries++;
-	WRITE_ONCE(msg->state, WEIR_MSG_INFLIGHT);
-	msg->holder = p;
-	msg->t_deliver = now;
-	e->nr_inflight++;
-	p->delivered++;
+	dequeued(e, &sender);
+	weir_hist_run_end(&waiting);
+	e->nr_inflight += n;
+	p->delivered += n;
+}
+
+/* A worker has @n deliveries less. */
+static void untagged(struct weir_engine *e, struct weir_peer *p, u32 n, u64 now)
+{
+	e->nr_inflight -= n;
+	weir_policy_touch(e, p);
+	if (p->tags.used || !n)
+		return;
+	p->hold_ns += weir_elapsed(p->hold_since, now);
+	p->alone = false;
+	e->nr_busy--;
 }
 
 /**
@@ -49,13 +106,7 @@ void weir_ledger_untag(struct weir_engine *e, struct weir_peer *p,
 		       struct weir_tag *tag, u64 now)
 {
 	weir_tag_drop(&p->tags, tag);
-	e->nr_inflight--;
-	weir_policy_touch(e, p);
-	if (p->tags.used)
-		return;
-	p->hold_ns += weir_elapsed(p->hold_since, now);
-	p->alone = false;
-	e->nr_busy--;
+	untagged(e, p, 1, now);
 }
 
 /**
@@ -123,12 +174,7 @@ static void return_idle(struct weir_engine *e, struct weir_peer *p,
 	weir_engine_wake_peer(e, p);
 }
 
-/**
- * weir_ledger_return - the buffer goes back to its owner
- * @e: engine, locked
- * @msg: in no list, with no holder
- */
-void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
+static inline void give_back(struct weir_engine *e, struct weir_msg *msg)
 {
 	struct weir_block *blk = msg->blk;
 	struct weir_peer *p = blk->owner;
@@ -149,10 +195,23 @@ void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
 		list_add_tail(&blk->link, &e->orphans);
 }
 
-/* The sender has one message less on its way. */
-static void unsettle(struct weir_engine *e, struct weir_peer *p)
+/**
+ * weir_ledger_return - the buffer goes back to its owner
+ * @e: engine, locked
+ * @msg: in no list, with no holder
+ */
+void weir_ledger_return(struct weir_engine *e, struct weir_msg *msg)
 {
-	if (p && !--p->unsettled)
+	give_back(e, msg);
+}
+
+/* The sender has @n messages less on their way. */
+static void unsettle(struct weir_engine *e, struct weir_peer *p, u32 n)
+{
+	if (!p || !n)
+		return;
+	p->unsettled -= n;
+	if (!p->unsettled)
 		weir_engine_wake_peer(e, p);
 }
 
@@ -165,12 +224,81 @@ void weir_ledger_settle(struct weir_engine *e, struct weir_msg *msg)
 {
 	struct weir_peer *p = weir_ledger_sender(e, msg);
 
-	if (msg->flags & WEIR_MSG_LEADER)
-		weir_lane_leave(&e->lane, msg);
+	weir_lane_leave(&e->lane, msg);
 	if (p && msg->flags & WEIR_MSG_ACKED)
 		p->settled_acked++;
-	unsettle(e, p);
+	unsettle(e, p, 1);
 	weir_ledger_return(e, msg);
+}
+
+static void settled(struct weir_engine *e, const struct tally *t)
+{
+	if (t->p)
+		t->p->settled_acked += t->n;
+	unsettle(e, t->p, t->n);
+}
+
+/* A message that was acknowledged leaves the channel. */
+static inline void settle_acked(struct weir_engine *e, struct tally *t,
+				struct weir_msg *msg)
+{
+	struct weir_peer *p = weir_ledger_sender(e, msg);
+
+	if (p != t->p) {
+		settled(e, t);
+		t->p = p;
+		t->n = 0;
+	}
+	t->n++;
+	weir_lane_leave(&e->lane, msg);
+	give_back(e, msg);
+}
+
+/**
+ * weir_ledger_ack - a worker has done with messages
+ * @e: engine, locked; not a fan-out
+ * @p: worker
+ * @token: names of @nr deliveries, from user space
+ * @now: ns
+ * @first: set to the first that names nothing, if any does
+ *
+ * Return: how many name nothing.
+ */
+u32 weir_ledger_ack(struct weir_engine *e, struct weir_peer *p,
+		    const u32 *token, u32 nr, u64 now, u32 *first)
+{
+	struct weir_hist_run working = {
+		.hist = &e->hist[WEIR_HIST_WORKING], .now = now,
+	};
+	struct weir_hist_run total = {
+		.hist = &e->hist[WEIR_HIST_TOTAL], .now = now,
+	};
+	struct tally sender = {};
+	struct weir_msg *msg;
+	struct weir_tag *tag;
+	u32 i, stale = 0;
+
+	for (i = 0; i < nr; i++) {
+		tag = weir_tag_find(&p->tags, token[i]);
+		if (!tag) {
+			if (!stale++)
+				*first = token[i];
+			continue;
+		}
+		msg = tag->msg;
+		weir_tag_drop(&p->tags, tag);
+		weir_hist_run_add(&working, msg->t_deliver);
+		weir_hist_run_add(&total, msg->t_submit);
+		msg->holder = NULL;
+		settle_acked(e, &sender, msg);
+	}
+	weir_hist_run_end(&working);
+	weir_hist_run_end(&total);
+	settled(e, &sender);
+	p->acked += nr - stale;
+	e->c.acked += nr - stale;
+	untagged(e, p, nr - stale, now);
+	return stale;
 }
 
 /**
@@ -232,7 +360,7 @@ void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 	e->nr_dead++;
 	if (p)
 		p->settled_dead++;
-	unsettle(e, p);
+	unsettle(e, p, 1);
 	note_death(e, msg);
 	switch (reason) {
 	case WEIR_DEAD_REASON_ATTEMPTS:
@@ -444,34 +572,42 @@ u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max)
 	return n;
 }
 
-/* One RETURN entry of up to WEIR_VEC_MAX buffers, written in one go. */
+/* One RETURN entry of up to WEIR_VEC_MAX buffers; there is one at least. */
 static void post_return(struct weir_peer *p, struct weir_cqe *cqe)
 {
 	struct weir_msg *msg;
+	LIST_HEAD(gone);
+	u32 nr = 0;
 
-	memset(cqe, 0, sizeof(*cqe));
-	cqe->type = WEIR_CQE_RETURN;
-	while (cqe->nr < WEIR_VEC_MAX && !list_empty(&p->returns)) {
-		msg = list_first_entry(&p->returns, struct weir_msg, link);
-		list_del(&msg->link);
+	list_for_each_entry(msg, &p->returns, link) {
 		msg->blk->busy--;
-		cqe->buf[cqe->nr++] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
+		cqe->buf[nr] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
 		/* Pairs with the acquire load in stage_send(). */
 		smp_store_release(&msg->state, WEIR_MSG_USER);
+		if (++nr == WEIR_VEC_MAX)
+			break;
 	}
+	if (nr == WEIR_VEC_MAX)
+		list_cut_position(&gone, &p->returns, &msg->link);
+	else
+		INIT_LIST_HEAD(&p->returns);
+	cqe->type = WEIR_CQE_RETURN;
+	cqe->flags = 0;
+	cqe->prio = 0;
+	cqe->nr = nr;
+	cqe->len = 0;
+	while (nr < WEIR_VEC_MAX)
+		cqe->buf[nr++] = 0;
 }
 
 /* Posts as many returns to one owner as its ring has room for. */
 static void post_returns(struct weir_engine *e, struct weir_peer *p)
 {
 	u32 room = p->rings.cq_entries - weir_engine_unread(e, p);
-	struct weir_cqe cqe;
 	u32 n = 0;
 
-	while (n < room && !list_empty(&p->returns)) {
-		post_return(p, &cqe);
-		memcpy(weir_ring_slot(&p->rings, n++), &cqe, sizeof(cqe));
-	}
+	while (n < room && !list_empty(&p->returns))
+		post_return(p, weir_ring_slot(&p->rings, n++));
 	/*
 	 * A worker may have been passed over for want of room meanwhile, and
 	 * has to enter all the same: its own ENTER clears the flag.

@@ -18,6 +18,7 @@ struct weir_engine;
  * @sqe: the copy.
  * @msg: SEND: the ledger entry, STAGED, or NULL if refused.
  * @copy: where it was copied to, or NULL.
+ * @plain: a good message that is not copied, and nobody wants to be told about.
  * @res: 0, or why it is refused.
  * @extra: REJECT: further slots that hold its text.
  * @pos: its place in the ring, free running.
@@ -29,6 +30,7 @@ struct weir_stage {
 	int res;
 	u32 extra;
 	u32 pos;
+	bool plain;
 };
 
 /**

@@ -65,9 +65,19 @@ static inline int weir_ring_pending(const struct weir_rings *r)
 static inline void weir_ring_peek(const struct weir_rings *r, u32 ahead,
 				  struct weir_sqe *copy)
 {
-	memcpy(copy, &r->sqes[(r->sq_head + ahead) & (r->sq_entries - 1)],
-	       sizeof(*copy));
-	barrier();	/* the compiler must not go back to the original */
+	const u64 *from = (const u64 *)&r->sqes[(r->sq_head + ahead) &
+						(r->sq_entries - 1)];
+	u64 *to = (u64 *)copy;
+
+	BUILD_BUG_ON(sizeof(*copy) != 8 * sizeof(u64));
+	to[0] = READ_ONCE(from[0]);
+	to[1] = READ_ONCE(from[1]);
+	to[2] = READ_ONCE(from[2]);
+	to[3] = READ_ONCE(from[3]);
+	to[4] = READ_ONCE(from[4]);
+	to[5] = READ_ONCE(from[5]);
+	to[6] = READ_ONCE(from[6]);
+	to[7] = READ_ONCE(from[7]);
 }
 
 /* Gives @n slots back to the user. */

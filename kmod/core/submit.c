@@ -8,52 +8,86 @@
 
 #define DEFER_MAX	86400000	/* ms */
 
+/*
+ * What is looked up once for many entries: what the channel takes, and the
+ * block that the last message lay in. It cannot change hands meanwhile, since
+ * its owner's sq_lock is held.
+ */
+struct terms {
+	u32 priorities;
+	u32 message_max;
+	bool fanout;
+	struct weir_msg *msgs;
+	u64 addr;
+	u64 bytes;
+	u32 shift;
+	u32 nr;
+};
+
+static void look_up_terms(const struct weir_engine *e, struct terms *t)
+{
+	*t = (struct terms){
+		.priorities = max(READ_ONCE(e->cfg.priorities), 1U),
+		.message_max = READ_ONCE(e->cfg.message_max),
+		.fanout = weir_fanout(e),
+	};
+}
+
+static bool look_up_block(const struct weir_engine *e,
+			  const struct weir_peer *p, u64 addr, struct terms *t)
+{
+	struct weir_block *blk = weir_map_find(e->map, addr);
+
+	if (!blk || READ_ONCE(blk->owner) != p)
+		return false;
+	t->msgs = blk->msgs;
+	t->nr = blk->nr;
+	t->addr = blk->addr;
+	t->shift = weir_class_shift(blk->cls);
+	t->bytes = (u64)blk->nr << t->shift;
+	return addr - t->addr < t->bytes;
+}
+
 /* Checks a SEND and takes its buffer. Only its sq_lock is held. */
 static int stage_send(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_stage *st)
+		      struct weir_stage *st, struct terms *t)
 {
 	const struct weir_sqe *s = &st->sqe;
-	struct weir_block *blk;
 	struct weir_msg *msg;
-	u32 in_block, i;
+	u32 in_buf;
+	u64 i;
 
 	if (!weir_peer_sends(p))
 		return -EPERM;
 	if (s->nr || s->reply_client || s->resv0 ||
-	    s->defer_ms > DEFER_MAX || (s->defer_ms && weir_fanout(e)) ||
-	    s->prio >= max(READ_ONCE(e->cfg.priorities), 1U))
+	    s->defer_ms > DEFER_MAX || (s->defer_ms && t->fanout) ||
+	    s->prio >= t->priorities)
 		return -EINVAL;
-	if (!s->len || s->len > READ_ONCE(e->cfg.message_max))
+	if (!s->len || s->len > t->message_max)
 		return -EMSGSIZE;
-	blk = weir_map_find(e->map, s->addr);
-	if (!blk || READ_ONCE(blk->owner) != p)
+	if (s->addr - t->addr >= t->bytes &&
+	    !look_up_block(e, p, s->addr, t))
 		return -EFAULT;
-	in_block = s->addr - blk->addr;
-	i = in_block >> weir_class_shift(blk->cls);
-	if (i >= blk->nr)
+	i = (s->addr - t->addr) >> t->shift;
+	i = array_index_nospec(i, (u64)t->nr);
+	in_buf = (s->addr - t->addr) & ((1U << t->shift) - 1);
+	if (s->len > (1U << t->shift) - in_buf)
 		return -EFAULT;
-	i = array_index_nospec(i, blk->nr);
-	st->msg = &blk->msgs[i];
-	in_block -= i << weir_class_shift(blk->cls);
-	if (s->len > weir_class_size(blk->cls) - in_block) {
-		st->msg = NULL;
-		return -EFAULT;
-	}
-	msg = st->msg;
+	msg = &t->msgs[i];
 	/* Pairs with the release stores of WEIR_MSG_USER. */
-	if (smp_load_acquire(&msg->state) != WEIR_MSG_USER) {
-		st->msg = NULL;
+	if (smp_load_acquire(&msg->state) != WEIR_MSG_USER)
 		return -EBUSY;
-	}
+	st->msg = msg;
+	st->plain = !(s->flags & WEIR_SQE_RESULT);
 	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
 	msg->len = s->len;
-	msg->off = in_block;
+	msg->off = in_buf;
 	msg->flags = 0;
 	msg->prio = array_index_nospec(s->prio, WEIR_PRIORITIES_MAX);
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
 	msg->attempts = 0;
-	msg->key = weir_fanout(e) ? 0 : s->key;
+	msg->key = t->fanout ? 0 : s->key;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
 	msg->holder = NULL;
@@ -87,11 +121,13 @@ static int stage_answer(struct weir_peer *p, struct weir_stage *st)
 
 /* Copies and checks one entry; @left entries are published from it on. */
 static void stage_one(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_stage *st, u32 ahead, u32 left)
+		      struct weir_stage *st, u32 ahead, u32 left,
+		      struct terms *t)
 {
 	weir_ring_peek(&p->rings, ahead, &st->sqe);
 	st->msg = NULL;
 	st->copy = NULL;
+	st->plain = false;
 	/* Its text goes with a rejection, refused or not: it is no entry. */
 	st->extra = 0;
 	if (st->sqe.op == WEIR_OP_REJECT && st->sqe.nr <= WEIR_REASON_SLOTS)
@@ -106,7 +142,7 @@ static void stage_one(struct weir_engine *e, struct weir_peer *p,
 		st->res = 0;
 		break;
 	case WEIR_OP_SEND:
-		st->res = stage_send(e, p, st);
+		st->res = stage_send(e, p, st, t);
 		break;
 	case WEIR_OP_ACK:
 	case WEIR_OP_FAIL:
@@ -209,6 +245,32 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 	return weir_engine_room(e) && !(p && over_share(e, p));
 }
 
+/* A message enters the channel; @defer is set by who staged it. */
+static inline void enter(struct weir_engine *e, struct weir_msg *msg, u64 now)
+{
+	u64 defer = msg->due;
+
+	msg->seq = ++e->seq;
+	msg->t_submit = now;
+	if (e->cfg.ttl && !msg->deadline)
+		msg->deadline = now + e->cfg.ttl;
+	msg->blk->busy++;
+	if (defer)
+		weir_lane_delay(&e->lane, msg, now + defer);
+	else
+		weir_lane_append(&e->lane, msg);
+}
+
+static void entered(struct weir_engine *e, struct weir_peer *p, u32 n,
+		    u64 bytes)
+{
+	e->c.accepted += n;
+	e->c.bytes += bytes;
+	p->accepted += n;
+	p->unsettled += n;
+	p->queued += n;
+}
+
 /**
  * weir_engine_accept - a staged message enters the channel
  * @e: engine, locked
@@ -219,22 +281,26 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now)
 {
-	u64 defer = msg->due;
+	enter(e, msg, now);
+	entered(e, p, 1, msg->len);
+}
 
-	msg->seq = ++e->seq;
-	msg->t_submit = now;
-	if (!msg->deadline && e->cfg.ttl)
-		msg->deadline = now + e->cfg.ttl;
-	msg->blk->busy++;
-	e->c.accepted++;
-	e->c.bytes += msg->len;
-	p->accepted++;
-	p->unsettled++;
-	if (defer)
-		weir_lane_delay(&e->lane, msg, now + defer);
-	else
-		weir_lane_append(&e->lane, msg);
-	p->queued++;
+/*
+ * Accepts plain messages, for as many as there is room without more ado.
+ * Return: how many of the @n entries from @st on there were.
+ */
+static u32 accept_plain(struct weir_engine *e, struct weir_peer *p,
+			struct weir_stage *st, u64 n, u64 now)
+{
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < n && st[i].plain; i++) {
+		bytes += st[i].msg->len;
+		enter(e, st[i].msg, now);
+	}
+	entered(e, p, i, bytes);
+	return i;
 }
 
 /* Gives up the message that is the least loss. Return: whether there was one. */
@@ -385,13 +451,6 @@ static u64 free_room(const struct weir_engine *e, const struct weir_peer *p,
 		     share > p->queued ? share - p->queued : 0);
 }
 
-/* A good message that nobody wants to be told about. */
-static bool plain(const struct weir_stage *st)
-{
-	return st->msg && !st->copy && !st->res &&
-	       !(st->sqe.flags & WEIR_SQE_RESULT);
-}
-
 /* Applies one entry. Return: false if it has to stay in the ring. */
 static bool apply(struct weir_engine *e, struct weir_peer *p,
 		  struct weir_stage *st, bool force, u64 now,
@@ -440,7 +499,7 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		     u32 staged, bool force, u64 now, bool *stop)
 {
 	u64 fast = free_room(e, p, force);
-	u32 room = 0, posted = 0, slots = 0, i;
+	u32 room = 0, posted = 0, slots = 0, i, n;
 	struct weir_cqe cqe;
 
 	if (!p->gone)
@@ -449,10 +508,12 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		/* What may answer is taken only while there is room for it. */
 		if (posted == room && !force)
 			break;
-		if (fast && plain(&p->stage[i])) {
-			weir_engine_accept(e, p, p->stage[i].msg, now);
-			fast--;
-			slots++;
+		if (fast && p->stage[i].plain) {
+			n = accept_plain(e, p, &p->stage[i],
+					 min_t(u64, nr - i, fast), now);
+			fast -= n;
+			slots += n;
+			i += n - 1;
 			continue;
 		}
 		if (!apply(e, p, &p->stage[i], force, now, &cqe)) {
@@ -486,9 +547,11 @@ static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
 		     u32 published)
 {
 	u32 ahead = 0, n = 0;
+	struct terms t;
 
+	look_up_terms(e, &t);
 	while (ahead < slots && n < WEIR_STAGE_MAX) {
-		stage_one(e, p, &p->stage[n], ahead, published - ahead);
+		stage_one(e, p, &p->stage[n], ahead, published - ahead, &t);
 		if (p->stage[n].extra >= slots - ahead)
 			break;
 		ahead += 1 + p->stage[n++].extra;

@@ -40,6 +40,13 @@ struct weir_tags {
 
 void weir_tags_init(struct weir_tags *t, struct weir_tag *mem, u32 nr);
 
+/* What names the delivery. */
+static inline u32 weir_tag_token(const struct weir_tags *t,
+				 const struct weir_tag *tag)
+{
+	return tag->gen << WEIR_TAG_BITS | (u32)(tag - t->tag);
+}
+
 /**
  * weir_tag_take - record a delivery
  * @t: table with an unused tag
@@ -61,7 +68,7 @@ static inline u32 weir_tag_take(struct weir_tags *t, struct weir_msg *msg,
 	tag->gen = (tag->gen + 1) & (U32_MAX >> WEIR_TAG_BITS);
 	if (!tag->gen)
 		tag->gen = 1;
-	return tag->gen << WEIR_TAG_BITS | i;
+	return weir_tag_token(t, tag);
 }
 
 /**

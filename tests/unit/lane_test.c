@@ -154,7 +154,9 @@ static void append(struct fixture *f, u32 i, u32 prio)
 
 static u64 take(struct fixture *f)
 {
-	return weir_lane_first(&f->lane) ? weir_lane_take(&f->lane)->seq : 0;
+	struct weir_msg *msg;
+
+	return weir_lane_take(&f->lane, &msg, 1) ? msg->seq : 0;
 }
 
 TEST(most_urgent_priority_goes_first_and_in_order)
