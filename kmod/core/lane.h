@@ -20,11 +20,14 @@
  * struct weir_queue - the messages of one priority that may go
  * @fifo: never delivered, by sequence. @redo: the others, by sequence.
  * @passed: messages of more urgent priorities that went since the last one.
+ * @nr: those that may go. @nr_delayed: those of this priority that are delayed.
  */
 struct weir_queue {
 	struct list_head fifo;
 	struct rb_root_cached redo;
 	u32 passed;
+	u32 nr;
+	u32 nr_delayed;
 };
 
 /**
@@ -71,5 +74,6 @@ struct weir_msg *weir_lane_spare(struct weir_lane *l);
 struct weir_msg *weir_lane_take(struct weir_lane *l);
 struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l);
 struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l);
+struct weir_msg *weir_lane_earliest(const struct weir_lane *l, u32 looks);
 
 #endif /* _WEIR_CORE_LANE_H */
