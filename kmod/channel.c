@@ -25,6 +25,7 @@
 #include "endpoint.h"
 #include "load.h"
 #include "netlink.h"
+#include "policy.h"
 #include "recall.h"
 
 /* Order: table_lock, then clients_lock, then a spinlock of the engine. */
@@ -106,6 +107,7 @@ static void news(struct work_struct *work)
 
 	while (pop_event(ch, &ev))
 		weir_netlink_dead(ch, &ev);
+	weir_policy_review(ch);
 	now = ktime_get_ns();
 	if (READ_ONCE(ch->eng.was_full) &&
 	    (!ch->full_at || now - ch->full_at > NSEC_PER_SEC)) {
@@ -268,6 +270,7 @@ static int enter_table(struct weir_channel *ch)
 			      GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		return err == -EBUSY ? -ENOSPC : err;
+	ch->eng.hook.channel = ch->id;
 	ch->dev = weir_device_create(ch);
 	if (!IS_ERR(ch->dev))
 		return 0;
@@ -275,21 +278,36 @@ static int enter_table(struct weir_channel *ch)
 	return PTR_ERR(ch->dev);
 }
 
+/* For one that is in the table, and gone from it if this fails. */
+static int use_policy(struct weir_channel *ch, const char *policy)
+{
+	int err;
+
+	err = weir_policy_use(ch, policy);
+	if (!err)
+		return 0;
+	xa_erase(&table, ch->id);
+	weir_device_destroy(ch->dev);
+	return err;
+}
+
 /**
  * weir_channel_create - a new channel and its device file
  * @name: valid
  * @rights: of the device file
  * @cfg: valid
+ * @policy: name of a loaded one, or NULL: as @cfg says
  * @cgroup: path of the memory cgroup to charge, or NULL for the caller's
  *
  * Return: the channel with a reference for the caller; -EEXIST, -ENOSPC too
- * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() says. Context: may
+ * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() or weir_policy_use()
+ * says. Context: may
  * sleep.
  */
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
 					 const struct weir_config *cfg,
-					 const char *cgroup)
+					 const char *policy, const char *cgroup)
 {
 	struct weir_channel *ch = alloc_channel(name, rights, cfg, cgroup);
 	int err;
@@ -297,17 +315,19 @@ struct weir_channel *weir_channel_create(const char *name,
 	if (IS_ERR(ch))
 		return ch;
 	err = mutex_lock_killable(&table_lock);
-	if (!err) {
-		err = enter_table(ch);
-		if (!err)
-			kref_get(&ch->ref);
-		mutex_unlock(&table_lock);
-	}
-	if (err) {
-		weir_channel_put(ch);
-		return ERR_PTR(err);
-	}
-	return ch;
+	if (err)
+		goto err_put;
+	err = enter_table(ch);
+	if (!err && policy)
+		err = use_policy(ch, policy);
+	if (!err)
+		kref_get(&ch->ref);
+	mutex_unlock(&table_lock);
+	if (!err)
+		return ch;
+err_put:
+	weir_channel_put(ch);
+	return ERR_PTR(err);
 }
 
 /* Closes the engine, unless something is in the way. */
@@ -383,6 +403,7 @@ static void dismantle(struct weir_channel *ch)
 {
 	end_clients(ch);
 	weir_device_end_readers(ch);
+	weir_policy_drop(ch);	/* none is attached to a closed engine */
 	wake_up_interruptible_all(&ch->room);
 	wake_up_interruptible_all(&ch->room_poll);
 	wake_up_interruptible_all(&ch->arrived);

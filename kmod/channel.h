@@ -48,6 +48,8 @@ struct weir_rights {
  * @room_poll: who polls for room; apart, since a poller may be an exclusive
  *	waiter that takes a wake-up and does nothing. @arrived: who polls the device file for messages.
  * @promised_turn: those who need not call came before them last time; a hint.
+ * @policy: what its engine's hook is attached to, or NULL. @policy_link: among
+ *	those that use it. Both under the lock of policy.c.
  * @full_at: ns, last notification of that kind; only @news.
  * @enters: @wakeups: @spins: counted without a lock.
  */
@@ -67,6 +69,9 @@ struct weir_channel {
 	struct list_head clients;
 	struct list_head readers;
 	u32 last_client;
+
+	struct weir_policy *policy;
+	struct list_head policy_link;
 
 	struct mutex writer_lock;
 	struct weir_endpoint writer;
@@ -100,6 +105,7 @@ void weir_channel_exit(void);
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
 					 const struct weir_config *cfg,
+					 const char *policy,
 					 const char *cgroup);
 int weir_channel_delete(struct weir_channel *ch, bool force);
 int weir_channel_set_rights(struct weir_channel *ch,

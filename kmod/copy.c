@@ -140,6 +140,7 @@ static int fill(struct weir_msg *msg, struct iov_iter *from, size_t len)
 	u32 at = weir_msg_index(msg) << weir_class_shift(msg->blk->cls);
 
 	weir_msg_reset(msg, len, 0);
+	msg->uid = __kuid_val(current_fsuid());
 	/* The buffer counts as busy: its block stays. */
 	return weir_pool_write(weir_pool_block(msg->blk), at, len, from);
 }
@@ -158,6 +159,9 @@ static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 	if (!err && e->cfg.overflow == WEIR_OVERFLOW_BLOCK &&
 	    weir_line_ahead(ch, line))
 		err = -EAGAIN;
+	/* Told from a pool without memory: that one is waited for. */
+	if (!err && weir_hook_admit(e, msg, msg->uid))
+		err = -EDQUOT;
 	if (!err)
 		weir_engine_accept(e, p, msg, ktime_get_ns());
 	else if (err > 0)
@@ -167,7 +171,7 @@ static int try_accept(struct weir_channel *ch, struct weir_msg *msg,
 	if (err == -EAGAIN && !nonblock)
 		e->c.blocked++;
 	else if (err < 0)
-		weir_engine_refused(e, p, err);
+		weir_engine_refused(e, p, err == -EDQUOT ? -ENOBUFS : err);
 	weir_channel_unlock(&c);
 	return min(err, 0);
 }
@@ -267,7 +271,8 @@ static int wait_for(struct weir_channel *ch, struct wait_memory *w,
  * @nonblock: do not sleep for room
  *
  * Return: bytes; -EMSGSIZE longer than message-max, -EINVAL empty, -EFAULT,
- * -EAGAIN no room and @nonblock, -ENOBUFS no room and overflow error, -ENOMEM,
+ * -EAGAIN no room and @nonblock, -ENOBUFS no room and overflow error, or the
+ * channel's policy says so, -ENOMEM,
  * -ESHUTDOWN draining or deleted, -EINTR. Context: may sleep.
  */
 ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
@@ -296,5 +301,7 @@ ssize_t weir_copy_in(struct weir_channel *ch, struct iov_iter *from,
 			err = -EINTR;
 	} while (!err);
 	weir_line_leave(ch, &line);
+	if (err == -EDQUOT)
+		err = -ENOBUFS;
 	return err ?: len;
 }

@@ -72,6 +72,7 @@ static int submit(struct enter *e)
 	spin_lock_bh(&p->sq_lock);
 	p->hold = weir_line_ahead(c->ch, &e->line);
 	p->no_memory = e->no_memory;
+	WRITE_ONCE(p->on_cpu, smp_processor_id());
 	if (!p->gone)
 		n = weir_engine_submit(&c->ch->eng, p, max,
 				       e->arg->min_complete, false,

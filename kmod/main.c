@@ -4,6 +4,8 @@
  *
  * What is where, and how it holds together: ARCHITECTURE.md.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/module.h>
 
 #include "channel.h"
@@ -11,6 +13,7 @@
 #include "fs.h"
 #include "holder.h"
 #include "netlink.h"
+#include "policy.h"
 #include "pools.h"
 
 static int __init weir_init(void)
@@ -32,6 +35,11 @@ static int __init weir_init(void)
 	err = weir_netlink_init();
 	if (err)
 		goto err_device;
+	/* Last: nothing undoes it. All else works without it. */
+	err = weir_policy_bpf_init();
+	if (err)
+		pr_notice("no policies from BPF programs on this kernel: error %d\n",
+			  -err);
 	return 0;
 
 err_device:
@@ -46,8 +54,8 @@ err_fs:
 }
 
 /*
- * Only entered with no client, no open device file and no message: each of
- * these holds the module. Netlink goes first, so that no channel can appear;
+ * Only entered with no client, no open device file, no message and no loaded
+ * policy: each of these holds the module. Netlink goes first, so that no channel can appear;
  * then processes whose end is just being handled are waited for; then the
  * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.
@@ -60,6 +68,7 @@ static void __exit weir_exit(void)
 	weir_device_exit();
 	weir_pools_exit();
 	weir_fs_exit();
+	weir_policies_exit();
 	rcu_barrier();
 }
 

@@ -9,6 +9,7 @@
 
 #include "cgroup.h"
 #include "client.h"
+#include "policy.h"
 
 #define CHANNEL_SIZE	4096	/* bytes of attributes, more than ever put */
 
@@ -73,14 +74,11 @@ static const struct field fields[] = {
 	FIELD("zerocopy", ZEROCOPY, zerocopy, 0, 1, 1),
 	FIELD("ttl", TTL, ttl, 0, 7 * 86400 * NSEC_PER_SEC, 0),
 	FIELD("spin", SPIN, spin, 0, 1000000, 20000),
+	FIELD("policy-errors", POLICY_ERRORS, policy_errors, 1, 1000000, 64),
+	FIELD("policy-budget", POLICY_BUDGET, policy_budget, 1, NSEC_PER_SEC,
+	      100000),
 	FIELD("state", STATE, state, 0, WEIR_CHANNEL_STATE_DRAINING,
 	      WEIR_CHANNEL_STATE_RUNNING),
-};
-
-static const char * const policies[WEIR_NR_POLICIES] = {
-	[WEIR_POLICY_LEAST_LOADED] = "least-loaded",
-	[WEIR_POLICY_LEAST_INFLIGHT] = "least-inflight",
-	[WEIR_POLICY_ROUND_ROBIN] = "round-robin",
 };
 
 static u64 get_field(const struct weir_config *cfg, const struct field *f)
@@ -138,6 +136,7 @@ static int parse_field(struct genl_info *info, struct weir_config *cfg,
 	return 0;
 }
 
+/* Where a loaded policy decides the engine's own is what stands in for it. */
 static int parse_policy(struct genl_info *info, struct weir_config *cfg)
 {
 	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_POLICY];
@@ -145,14 +144,48 @@ static int parse_policy(struct genl_info *info, struct weir_config *cfg)
 
 	if (!a)
 		return 0;
-	i = match_string(policies, WEIR_NR_POLICIES, nla_data(a));
-	if (i < 0) {
+	i = weir_policy_builtin(nla_data(a));
+	if (i < 0 && !weir_policy_loaded(nla_data(a))) {
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a, "no policy \"%s\"",
 					(char *)nla_data(a));
 		return -EINVAL;
 	}
-	cfg->policy = i;
+	cfg->policy = i < 0 ? WEIR_POLICY_LEAST_LOADED : i;
 	return 0;
+}
+
+/* The loaded policy that is asked for, or NULL. */
+static const char *named_policy(struct genl_info *info)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_POLICY];
+
+	return a && weir_policy_builtin(nla_data(a)) < 0 ? nla_data(a) : NULL;
+}
+
+static void explain_policy(struct genl_info *info, int err)
+{
+	struct nlattr *a = info->attrs[WEIR_A_CHANNEL_POLICY];
+
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+				"policy \"%s\" refuses this channel: error %d",
+				(char *)nla_data(a), -err);
+}
+
+static int use_policy(struct genl_info *info, struct weir_channel *ch)
+{
+	const char *name = named_policy(info);
+	int err;
+
+	if (!info->attrs[WEIR_A_CHANNEL_POLICY])
+		return 0;
+	if (!name) {
+		weir_policy_drop(ch);
+		return 0;
+	}
+	err = weir_policy_use(ch, name);
+	if (err)
+		explain_policy(info, err);
+	return err;
 }
 
 /* The first of the two that was given is at fault. */
@@ -425,6 +458,8 @@ static void explain_create(struct genl_info *info, int err, const char *name,
 				   cfg->memory_min);
 	else if (err == -ENOSPC)
 		GENL_SET_ERR_MSG(info, "too many channels");
+	else if (named_policy(info))
+		explain_policy(info, err);
 	else if (info->attrs[WEIR_A_CHANNEL_MEMORY_CGROUP])
 		explain_cgroup(info, err);
 }
@@ -468,7 +503,8 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
 	name = nla_data(info->attrs[WEIR_A_CHANNEL_NAME]);
-	ch = weir_channel_create(name, &rights, &cfg, named_cgroup(info));
+	ch = weir_channel_create(name, &rights, &cfg, named_policy(info),
+				 named_cgroup(info));
 	if (IS_ERR(ch)) {
 		explain_create(info, PTR_ERR(ch), name, &cfg);
 		return PTR_ERR(ch);
@@ -551,7 +587,8 @@ static int set_channel(struct genl_info *info, struct weir_channel *ch)
 	err = err ?: check_constant(info, ch, &cfg);
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
-	err = weir_channel_set_rights(ch, &rights);
+	err = use_policy(info, ch);
+	err = err ?: weir_channel_set_rights(ch, &rights);
 	if (err)
 		return err;
 	weir_channel_configure(ch, &cfg);
@@ -669,6 +706,7 @@ int weir_nl_channel_purge_doit(struct sk_buff *skb, struct genl_info *info)
 /* What the engine says at one moment. */
 struct snapshot {
 	struct weir_config cfg;
+	char policy[WEIR_POLICY_NAME_MAX + 1];
 	u32 workers, busy, senders;
 	u64 ready, delayed, inflight, dead;
 	u64 oldest_ready, oldest_held, oldest_id;
@@ -707,6 +745,7 @@ static void take_snapshot(struct snapshot *s, struct weir_channel *ch)
 	memset(s, 0, sizeof(*s));
 	spin_lock_bh(&e->lock);
 	s->cfg = e->cfg;
+	strscpy(s->policy, weir_policy_name(ch));
 	s->workers = e->nr_workers;
 	s->busy = e->nr_busy;
 	s->senders = e->nr_senders;
@@ -747,8 +786,9 @@ static int put_prefill(struct sk_buff *skb, const struct weir_config *cfg)
 }
 
 static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
-		      const struct weir_config *cfg)
+		      const struct snapshot *s)
 {
+	const struct weir_config *cfg = &s->cfg;
 	struct user_namespace *ns = current_user_ns();
 	int err = 0;
 	u32 i;
@@ -768,8 +808,7 @@ static int put_config(struct sk_buff *skb, const struct weir_channel *ch,
 	       nla_put_u32(skb, WEIR_A_CHANNEL_GID,
 			   from_kgid_munged(ns, ch->rights.gid)) ?:
 	       nla_put_u32(skb, WEIR_A_CHANNEL_PERM, ch->rights.mode) ?:
-	       nla_put_string(skb, WEIR_A_CHANNEL_POLICY,
-			      policies[cfg->policy]);
+	       nla_put_string(skb, WEIR_A_CHANNEL_POLICY, s->policy);
 }
 
 static int put_oldest(struct sk_buff *skb, const struct snapshot *s, u64 now)
@@ -825,7 +864,7 @@ static int fill_channel(struct sk_buff *skb, void *arg)
 	take_snapshot(&s, ch);
 	err = nla_put_string(skb, WEIR_A_CHANNEL_NAME, ch->name) ?:
 	      nla_put_u32(skb, WEIR_A_CHANNEL_ID, ch->id) ?:
-	      put_config(skb, ch, &s.cfg) ?:
+	      put_config(skb, ch, &s) ?:
 	      put_u64(skb, WEIR_A_CHANNEL_AGE, now - ch->t_create) ?:
 	      put_now(skb, &s) ?:
 	      put_oldest(skb, &s, now) ?:

@@ -36,6 +36,8 @@ int weir_nl_message_requeue_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_message_kill_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int weir_nl_policy_get_doit(struct sk_buff *skb, struct genl_info *info);
+int weir_nl_policy_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	WEIR_NLGRP_EVENTS,

@@ -33,6 +33,10 @@ void weir_netlink_comm(struct pid *pid, char name[TASK_COMM_LEN]);
 /* netlink-channel.c */
 void weir_netlink_channel(struct weir_channel *ch, u8 cmd);
 
+/* netlink-policy.c */
+struct weir_policy_info;
+void weir_netlink_policy(struct weir_policy_info *info);
+
 /* netlink-client.c */
 void weir_netlink_client(struct weir_client *c, u8 cmd, bool died);
 

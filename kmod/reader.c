@@ -170,6 +170,7 @@ static void want(struct weir_reader *r, bool on)
 	struct weir_change c;
 
 	weir_channel_lock(&c, r->ch);
+	WRITE_ONCE(r->ep.peer.on_cpu, smp_processor_id());
 	weir_engine_stop(&r->ch->eng, &r->ep.peer, !on);
 	weir_channel_unlock(&c);
 }

@@ -45,6 +45,8 @@
 	X(ring_errors, RING_ERRORS, "rings with an impossible tail or head") \
 	X(promises, PROMISES, "times a sender needed not call")		\
 	X(sweeps, SWEEPS, "looks at such a sender's ring")		\
-	X(deaths, DEATHS, "clients whose process ended")
+	X(deaths, DEATHS, "clients whose process ended")		\
+	X(refused_policy, REFUSED_POLICY, "of refused_full, by the policy") \
+	X(policy_errors, POLICY_ERRORS, "policy's answers that could not be followed")
 
 #endif /* _WEIR_COUNTERS_H */

@@ -128,6 +128,7 @@ void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now)
 	if (!p->answered || !span)
 		return;
 	each = div_u64(span, p->answered);
+	weir_hook_done(e, p, p->answered);
 	p->answered = 0;
 	p->t_mark = now;
 	p->service = p->service ? (7 * p->service + each) / 8 : max(each, 1ULL);

@@ -9,10 +9,12 @@
 
 #include "port.h"
 
+/* Those that come with the module. */
 enum weir_policy_id {
 	WEIR_POLICY_LEAST_LOADED,
 	WEIR_POLICY_LEAST_INFLIGHT,
 	WEIR_POLICY_ROUND_ROBIN,
+	WEIR_POLICY_KEY_HASH,
 	WEIR_NR_POLICIES,
 };
 
@@ -20,6 +22,8 @@ enum weir_policy_id {
  * struct weir_config - attributes of a channel, in the units of weir.yaml
  * @inflight: 0 for auto. @batch: 0 for auto, between @batch_min and @batch_max.
  * @batch_bytes: @batch_cost: @ttl: @client_memory: @uid_memory: 0 for none.
+ * @policy: what decides where the engine has no other; see struct weir_hook.
+ *	@policy_errors, @policy_budget: for that other.
  * @prefill: buffers of each class to have ready.
  */
 struct weir_config {
@@ -52,6 +56,8 @@ struct weir_config {
 	u32 inflight;
 	u32 batch;
 	u32 policy;
+	u32 policy_errors;
+	u32 policy_budget;
 	u32 weight_load;
 	u32 weight_queue;
 	u32 load_interval;

@@ -96,10 +96,13 @@ struct load {
 	u64 cost;
 };
 
-static bool fits(const struct weir_engine *e, struct load *sum)
+static bool fits(const struct weir_engine *e, const struct weir_peer *p,
+		 struct load *sum)
 {
 	const struct weir_msg *msg = weir_lane_first(&e->lane);
 
+	if (weir_homes(e) && !weir_home_is(e, p, msg))
+		return false;
 	sum->bytes += msg->len;
 	sum->cost += msg->cost;
 	return (!e->cfg.batch_bytes || sum->bytes <= e->cfg.batch_bytes) &&
@@ -110,13 +113,19 @@ static bool fits(const struct weir_engine *e, struct load *sum)
 static u32 deliver_some(struct weir_engine *e, struct weir_peer *p, u32 n,
 			u64 now)
 {
-	bool limited = e->cfg.batch_bytes || e->cfg.batch_cost;
+	bool limited = e->cfg.batch_bytes || e->cfg.batch_cost ||
+		       weir_homes(e);
+	struct weir_msg *pick = weir_hook_take(e);
 	struct weir_msg *msgs[TAKE_MAX];
 	struct load sum = {};
 	u32 i, nr;
 
+	if (pick) {
+		hand_over(e, p, &pick, 1, 0, now);
+		return 1;
+	}
 	for (i = 0; i < n; i += nr) {
-		if (limited && !fits(e, &sum) && i)
+		if (limited && !fits(e, p, &sum) && i)
 			break;
 		nr = weir_lane_take(&e->lane, msgs,
 				    limited ? 1 : min(n - i, TAKE_MAX));
@@ -214,7 +223,8 @@ static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 
 	if (!e->cfg.linger && nr_open > 1)
 		n = div_u64(n + nr_open - 1, nr_open);
-	return min3(n, (u64)e->batch, (u64)weir_policy_room(e, p));
+	n = min3(n, (u64)e->batch, (u64)weir_policy_room(e, p));
+	return e->hook.ops ? weir_hook_batch(e, p, n) : n;
 }
 
 /*

@@ -116,8 +116,7 @@ bool weir_engine_end(struct weir_engine *e, struct weir_peer *p,
 	weir_engine_lock(e, wake);
 	p->gone = true;
 	list_del_init(&p->link);
-	if (p->id)
-		hlist_del(&p->id_link);
+	hlist_del_init(&p->id_link);
 	e->nr_peers--;
 	e->c.deaths += how == WEIR_END_DEATH;
 	if (weir_peer_works(p))

@@ -152,9 +152,12 @@ void weir_peer_init(struct weir_peer *p, struct weir_engine *e, u32 id,
 void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
 	list_add_tail(&p->link, &e->peers);
-	if (p->id)
+	if (weir_peer_works(p))
+		p->worker = p->id ?: ++e->nr_named | WEIR_WORKER_NAMED;
+	if (p->id || p->worker)
 		hlist_add_head(&p->id_link,
-			       &e->by_id[p->id % WEIR_ID_BUCKETS]);
+			       &e->by_id[(p->id ?: p->worker) %
+					 WEIR_ID_BUCKETS]);
 	e->nr_peers++;
 	if (weir_peer_sends(p))
 		e->nr_senders++;
@@ -163,6 +166,7 @@ void weir_engine_add_peer(struct weir_engine *e, struct weir_peer *p, u64 now)
 		list_add_tail(&p->work_link, &e->workers);
 		e->nr_workers++;
 		weir_policy_touch(e, p);
+		weir_policy_add(e, p);
 	}
 	weir_ring_flag(&p->rings, WEIR_RING_NEED_ENTER, true);
 	weir_engine_finish(e, now);
@@ -272,9 +276,12 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 			   u64 now)
 {
 	struct weir_peer *p;
+	bool homes = weir_homes(e);
 
 	e->cfg = *cfg;
 	obey(e);
+	if (weir_homes(e) && !homes)
+		weir_home_build(e);
 	list_for_each_entry(p, &e->workers, work_link)
 		weir_dispatch_limit(e, p);
 	/* Those who wait for their share may have it now, or be refused. */
@@ -329,6 +336,7 @@ void weir_engine_loads(struct weir_engine *e, u64 span, u64 now)
 		weir_policy_touch(e, p);
 	}
 	e->traffic = false;
+	weir_hook_tick(e);
 }
 
 /**

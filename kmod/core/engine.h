@@ -19,10 +19,12 @@
 #include "hist.h"
 #include "lane.h"
 #include "peer.h"
+#include "policy.h"
 
 #define WEIR_TICK_MAX	256	/* delayed messages made ready at once */
 #define WEIR_EVENTS	64	/* deaths remembered for notification */
 #define WEIR_ID_BUCKETS	64	/* of the table of clients by id */
+#define WEIR_HOMES	1024	/* parts that keys are divided into */
 
 struct weir_wake;
 
@@ -88,6 +90,9 @@ struct weir_event {
  * @nr_peers: @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
  * @open: workers that may be given messages, see policy.c. @stale: those whose
  *	place there has to be found anew.
+ * @hook: a policy that is none of those, if there is one.
+ * @home: key-hash: who gets the messages of each part of all keys; else unused.
+ * @nr_named: workers that have no id, ever.
  * @batch: how many messages are handed to a worker at once, now.
  * @promised: senders that need not call, see promise.c; @nr_promised;
  *	@nr_quiet: of these, those whose NEED_ENTER is clear.
@@ -138,6 +143,9 @@ struct weir_engine {
 
 	struct weir_choice open[WEIR_NR_CHOICES];
 	struct list_head stale;
+	struct weir_hook hook;
+	struct weir_peer *home[WEIR_HOMES];
+	u32 nr_named;
 	u32 batch;
 	struct list_head promised;
 	u32 nr_promised;
@@ -301,6 +309,7 @@ u64 weir_dispatch_alarm(const struct weir_engine *e);
 
 /* policy.c */
 void weir_policy_init(struct weir_engine *e);
+void weir_policy_add(struct weir_engine *e, struct weir_peer *p);
 void weir_policy_remove(struct weir_engine *e, struct weir_peer *p);
 struct weir_peer *weir_policy_select(struct weir_engine *e, u32 *nr_open);
 struct weir_peer *weir_policy_select_empty(struct weir_engine *e);
@@ -315,6 +324,47 @@ static inline void weir_policy_touch(struct weir_engine *e,
 		return;
 	p->stale = true;
 	list_add_tail(&p->stale_link, &e->stale);
+}
+
+/* home.c */
+void weir_home_build(struct weir_engine *e);
+void weir_home_add(struct weir_engine *e, struct weir_peer *p);
+void weir_home_remove(struct weir_engine *e, struct weir_peer *p);
+struct weir_peer *weir_home_select(struct weir_engine *e,
+				   struct weir_peer *other);
+bool weir_home_is(const struct weir_engine *e, const struct weir_peer *p,
+		  const struct weir_msg *msg);
+
+static inline bool weir_homes(const struct weir_engine *e)
+{
+	return e->cfg.policy == WEIR_POLICY_KEY_HASH;
+}
+
+/* hook.c */
+int weir_hook_attach(struct weir_engine *e, const struct weir_policy_ops *ops);
+void weir_hook_detach(struct weir_engine *e);
+struct weir_peer *weir_hook_worker(struct weir_engine *e, u32 id);
+struct weir_peer *weir_hook_select(struct weir_engine *e,
+				   struct weir_peer *other);
+int weir_hook_earliest(struct weir_engine *e);
+struct weir_msg *weir_hook_take(struct weir_engine *e);
+u32 weir_hook_batch(struct weir_engine *e, struct weir_peer *p, u32 n);
+int weir_hook_admit(struct weir_engine *e, struct weir_msg *msg, u32 uid);
+void weir_hook_done(struct weir_engine *e, const struct weir_peer *p, u32 nr);
+void weir_hook_tick(struct weir_engine *e);
+void weir_hook_resize(struct weir_engine *e, const struct weir_peer *p,
+		      bool came);
+
+/* Is there a policy to be asked? */
+static inline bool weir_hook_on(const struct weir_engine *e)
+{
+	return e->hook.ops && !e->hook.fault;
+}
+
+/* Is each message to be asked about? */
+static inline bool weir_hook_admits(const struct weir_engine *e)
+{
+	return weir_hook_on(e) && e->hook.ops->admit;
 }
 
 /* fanout.c */

@@ -16,6 +16,8 @@ void weir_lane_init(struct weir_lane *l)
 		INIT_LIST_HEAD(&l->prio[i].fifo);
 		l->prio[i].redo = RB_ROOT_CACHED;
 		l->prio[i].passed = 0;
+		l->prio[i].nr = 0;
+		l->prio[i].nr_delayed = 0;
 	}
 	l->busy = 0;
 	l->burst = U32_MAX;
@@ -51,7 +53,7 @@ static void count_out(struct weir_lane *l, const struct weir_msg *msg)
 {
 	struct weir_queue *q = &l->prio[msg->prio];
 
-	if (list_empty(&q->fifo) && RB_EMPTY_ROOT(&q->redo.rb_root)) {
+	if (!--q->nr) {
 		l->busy &= ~(1U << msg->prio);
 		q->passed = 0;
 	}
@@ -115,6 +117,7 @@ void weir_lane_delay(struct weir_lane *l, struct weir_msg *msg, u64 due)
 	watch(l, msg);
 	msg->due = due;
 	rb_add_cached(&msg->node, &l->delayed, due_less);
+	l->prio[msg->prio].nr_delayed++;
 	l->nr_delayed++;
 }
 
@@ -134,6 +137,7 @@ void weir_lane_remove(struct weir_lane *l, struct weir_msg *msg)
 		count_out(l, msg);
 	} else if (msg->state == WEIR_MSG_DELAYED) {
 		rb_erase_cached(&msg->node, &l->delayed);
+		l->prio[msg->prio].nr_delayed--;
 		l->nr_delayed--;
 	} else if (msg->flags & WEIR_MSG_PARKED) {
 		weir_key_unpark(&l->keys, msg);
@@ -262,7 +266,8 @@ static void turn_over(struct weir_lane *l, u32 prio, u32 n)
 	for (; rest; rest &= rest - 1)
 		l->prio[__ffs(rest)].passed += n;
 	q->passed = 0;
-	if (list_empty(&q->fifo) && RB_EMPTY_ROOT(&q->redo.rb_root))
+	q->nr -= n;
+	if (!q->nr)
 		l->busy &= ~(1U << prio);
 	l->nr_waiting -= n;
 }
@@ -361,4 +366,24 @@ struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l)
 	struct rb_node *n = rb_first_cached(&l->expiry);
 
 	return n ? expiry_msg(n) : NULL;
+}
+
+/**
+ * weir_lane_earliest - of the messages that may go with others, the one with
+ *	the earliest deadline, or NULL
+ * @l: lane
+ * @looks: at most so many with a deadline are looked at
+ */
+struct weir_msg *weir_lane_earliest(const struct weir_lane *l, u32 looks)
+{
+	struct rb_node *n = rb_first_cached(&l->expiry);
+	struct weir_msg *msg;
+
+	for (; n && looks--; n = rb_next(n)) {
+		msg = expiry_msg(n);
+		if (msg->state == WEIR_MSG_READY &&
+		    !(msg->flags & (WEIR_MSG_PARKED | WEIR_MSG_SUSPECT)))
+			return msg;
+	}
+	return NULL;
 }

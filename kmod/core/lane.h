@@ -20,11 +20,14 @@
  * struct weir_queue - the messages of one priority that may go
  * @fifo: never delivered, by sequence. @redo: the others, by sequence.
  * @passed: messages of more urgent priorities that went since the last one.
+ * @nr: those that may go. @nr_delayed: those of this priority that are delayed.
  */
 struct weir_queue {
 	struct list_head fifo;
 	struct rb_root_cached redo;
 	u32 passed;
+	u32 nr;
+	u32 nr_delayed;
 };
 
 /**
@@ -71,12 +74,14 @@ struct weir_msg *weir_lane_spare(struct weir_lane *l);
 u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max);
 struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l);
 struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l);
+struct weir_msg *weir_lane_earliest(const struct weir_lane *l, u32 looks);
 
 /* One more of those that may go. */
 static inline void weir_lane_count(struct weir_lane *l,
 				   const struct weir_msg *msg)
 {
 	l->busy |= 1U << msg->prio;
+	l->prio[msg->prio].nr++;
 	l->nr_waiting++;
 	l->bytes += msg->len;
 	l->cost += msg->cost;

@@ -56,7 +56,7 @@ enum weir_msg_state {
  * The third cache line is for those with a key, a deadline or many holders:
  * @bucket: in the table of keys, while LEADER; @chain: those behind it.
  * @expiry: in the lane's tree of deadlines, while READY or DELAYED.
- * @uid: of its sender, if it is COPIED (`zerocopy off`).
+ * @uid: of its sender, if it is COPIED (`zerocopy off`) or came by write(2).
  */
 struct weir_msg {
 	union {
@@ -210,7 +210,8 @@ static inline u64 weir_elapsed(u64 then, u64 now)
 /* The user who sent it. */
 static inline u32 weir_msg_uid(const struct weir_msg *msg)
 {
-	return msg->flags & WEIR_MSG_COPIED ? msg->uid : msg->blk->uid;
+	return msg->flags & WEIR_MSG_COPIED || !msg->src ? msg->uid :
+							   msg->blk->uid;
 }
 
 static inline u32 weir_msg_index(const struct weir_msg *msg)

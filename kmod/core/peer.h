@@ -11,6 +11,9 @@
 
 #define WEIR_STAGE_MAX	64	/* submission entries handled at once */
 
+/* In @worker of those without an id: beyond all ids there may ever be. */
+#define WEIR_WORKER_NAMED	(1U << 30)
+
 struct weir_engine;
 
 /**
@@ -51,7 +54,9 @@ struct weir_stage {
  * Constant: @id, @role, @kernel, @uid (of its process).
  *
  * All else under the engine's lock:
- * @id_link: in the engine's table of clients by id.
+ * @worker: how policies name it, if it works: its @id if it has one.
+ * @id_link: in the engine's table of clients by id; those that work, by @worker.
+ * @on_cpu: where its process last called from.
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
@@ -93,6 +98,8 @@ struct weir_peer {
 
 	struct weir_engine *eng;
 	u32 id;
+	u32 worker;
+	u32 on_cpu;
 	u32 role;
 	u32 uid;
 	bool kernel;

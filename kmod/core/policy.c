@@ -8,6 +8,10 @@
  * choice does not look at all of them. What changes a score or the right to be
  * chosen only marks the worker (weir_policy_touch()); its place is found anew
  * before the next choice.
+ *
+ * key-hash (home.c) and the policies of others (hook.c) are asked only once there
+ * is somebody to choose by score, who is the choice they may change: so whether
+ * messages go or gather does not depend on the policy.
  */
 #include "engine.h"
 
@@ -56,6 +60,7 @@ static u32 score(const struct weir_engine *e, const struct weir_peer *p)
 		s = e->cfg.weight_load * load + e->cfg.weight_queue * queue;
 		return worst ? (u64)s * (WEIR_SCORES - 1) / worst : 0;
 	case WEIR_POLICY_LEAST_INFLIGHT:
+	case WEIR_POLICY_KEY_HASH:	/* for messages without one */
 		return min(p->tags.used, WEIR_SCORES - 1U);
 	default:
 		return 0;
@@ -121,9 +126,21 @@ static void refresh(struct weir_engine *e)
 }
 
 /**
+ * weir_policy_add - a worker has come
+ * @e: engine, locked
+ * @p: worker, in the list of these
+ */
+void weir_policy_add(struct weir_engine *e, struct weir_peer *p)
+{
+	if (weir_homes(e))
+		weir_home_add(e, p);
+	weir_hook_resize(e, p, true);
+}
+
+/**
  * weir_policy_remove - a worker ends
  * @e: engine, locked
- * @p: worker
+ * @p: worker, no longer in the list of these
  */
 void weir_policy_remove(struct weir_engine *e, struct weir_peer *p)
 {
@@ -131,6 +148,9 @@ void weir_policy_remove(struct weir_engine *e, struct weir_peer *p)
 	if (p->stale)
 		list_del(&p->stale_link);
 	p->stale = false;
+	if (weir_homes(e))
+		weir_home_remove(e, p);
+	weir_hook_resize(e, p, false);
 }
 
 /* The best of those that may be chosen now, or NULL. */
@@ -172,7 +192,11 @@ struct weir_peer *weir_policy_select(struct weir_engine *e, u32 *nr_open)
 	}
 	*nr_open = e->open[WEIR_CHOICE_NOW].nr +
 		   (whole ? e->open[WEIR_CHOICE_BATCH].nr : 0);
-	if (p)
+	if (p && weir_hook_on(e))
+		p = weir_hook_select(e, p);
+	else if (p && weir_homes(e))
+		p = weir_home_select(e, p);
+	if (p && p->choice != WEIR_CHOICE_NONE)
 		list_move_tail(&p->choice_link,
 			       &e->open[p->choice].workers[p->score]);
 	return p;

@@ -18,6 +18,7 @@
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/hash.h>
+#include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
@@ -39,6 +40,12 @@ static inline char *weir_port_strndup(const char *s, size_t len)
 static inline void weir_port_strfree(char *s)
 {
 	kfree(s);
+}
+
+/* ns, of the clock that all others are: CLOCK_MONOTONIC. */
+static inline u64 weir_port_clock(void)
+{
+	return ktime_get_ns();
 }
 #else
 #include "port_user.h"

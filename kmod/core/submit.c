@@ -406,6 +406,8 @@ static int admit(struct weir_engine *e, struct weir_peer *p,
 	} else if (!res && p->hold && !force &&
 		   e->cfg.overflow == WEIR_OVERFLOW_BLOCK) {
 		res = -EAGAIN;
+	} else if (!res && !force) {
+		res = weir_hook_admit(e, st->copy ?: st->msg, p->uid);
 	}
 	return res;
 }
@@ -444,6 +446,8 @@ static u64 free_room(const struct weir_engine *e, const struct weir_peer *p,
 		return 0;
 	if (force)
 		return U64_MAX;
+	if (weir_hook_admits(e))
+		return 0;
 	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING ||
 	    (p->hold && e->cfg.overflow == WEIR_OVERFLOW_BLOCK))
 		return 0;

@@ -79,6 +79,31 @@ enum weir_dead_reason {
 };
 
 /**
+ * enum weir_policy_kind - Where a policy comes from.
+ * @WEIR_POLICY_KIND_BUILTIN: It comes with the module.
+ * @WEIR_POLICY_KIND_BPF: From a BPF program that is loaded.
+ * @WEIR_POLICY_KIND_GONE: It was loaded once; what is left is how it ended.
+ */
+enum weir_policy_kind {
+	WEIR_POLICY_KIND_BUILTIN,
+	WEIR_POLICY_KIND_BPF,
+	WEIR_POLICY_KIND_GONE,
+};
+
+/**
+ * enum weir_policy_exit - Why a channel had to stop using a policy.
+ * @WEIR_POLICY_EXIT_ERRORS: More than policy-errors answers in a second could
+ *   not be followed.
+ * @WEIR_POLICY_EXIT_SLOW: It took more than policy-budget, for too many calls.
+ * @WEIR_POLICY_EXIT_UNLOADED: Its program was unloaded.
+ */
+enum weir_policy_exit {
+	WEIR_POLICY_EXIT_ERRORS = 1,
+	WEIR_POLICY_EXIT_SLOW,
+	WEIR_POLICY_EXIT_UNLOADED,
+};
+
+/**
  * enum weir_client_role - What a client is attached for; as WEIR_ROLE_* of
  *   linux/weir.h.
  * @WEIR_CLIENT_ROLE_SEND: It may send.
@@ -156,6 +181,8 @@ enum {
 	WEIR_A_CHANNEL_COUNT,
 	WEIR_A_CHANNEL_PURGE,
 	WEIR_A_CHANNEL_PAD,
+	WEIR_A_CHANNEL_POLICY_ERRORS,
+	WEIR_A_CHANNEL_POLICY_BUDGET,
 
 	__WEIR_A_CHANNEL_MAX,
 	WEIR_A_CHANNEL_MAX = (__WEIR_A_CHANNEL_MAX - 1)
@@ -330,9 +357,35 @@ enum {
 	WEIR_A_STATS_HIST_TOTAL,
 	WEIR_A_STATS_HIST_REDELIVERY,
 	WEIR_A_STATS_PAD,
+	WEIR_A_STATS_REFUSED_POLICY,
+	WEIR_A_STATS_POLICY_ERRORS,
 
 	__WEIR_A_STATS_MAX,
 	WEIR_A_STATS_MAX = (__WEIR_A_STATS_MAX - 1)
+};
+
+enum {
+	WEIR_A_POLICY_NAME = 1,
+	WEIR_A_POLICY_KIND,
+	WEIR_A_POLICY_CHANNELS,
+	WEIR_A_POLICY_CHANNEL,
+	WEIR_A_POLICY_CALLS,
+	WEIR_A_POLICY_ERRORS,
+	WEIR_A_POLICY_TIME,
+	WEIR_A_POLICY_TIME_AVERAGE,
+	WEIR_A_POLICY_TIME_HIGHEST,
+	WEIR_A_POLICY_EXITS,
+	WEIR_A_POLICY_EXIT_REASON,
+	WEIR_A_POLICY_EXIT_CHANNEL,
+	WEIR_A_POLICY_EXIT_AGE,
+	WEIR_A_POLICY_EXIT_CALLS,
+	WEIR_A_POLICY_EXIT_ERRORS,
+	WEIR_A_POLICY_EXIT_AVERAGE,
+	WEIR_A_POLICY_EXIT_HIGHEST,
+	WEIR_A_POLICY_PAD,
+
+	__WEIR_A_POLICY_MAX,
+	WEIR_A_POLICY_MAX = (__WEIR_A_POLICY_MAX - 1)
 };
 
 enum {
@@ -357,6 +410,8 @@ enum {
 	WEIR_CMD_MESSAGE_KILL,
 	WEIR_CMD_MESSAGE_DEAD_NTF,
 	WEIR_CMD_STATS_GET,
+	WEIR_CMD_POLICY_GET,
+	WEIR_CMD_POLICY_EJECT_NTF,
 
 	__WEIR_CMD_MAX,
 	WEIR_CMD_MAX = (__WEIR_CMD_MAX - 1)
