@@ -101,11 +101,10 @@ static bool fits(const struct weir_engine *e, const struct weir_peer *p,
 {
 	const struct weir_msg *msg = weir_lane_first(&e->lane);
 
-	if (weir_homes(e) && !weir_home_is(e, p, msg))
-		return false;
 	sum->bytes += msg->len;
 	sum->cost += msg->cost;
-	return (!e->cfg.batch_bytes || sum->bytes <= e->cfg.batch_bytes) &&
+	return (!weir_homes(e) || weir_home_is(e, p, msg)) &&
+	       (!e->cfg.batch_bytes || sum->bytes <= e->cfg.batch_bytes) &&
 	       (!e->cfg.batch_cost || sum->cost <= e->cfg.batch_cost);
 }
 
@@ -215,7 +214,9 @@ static u64 linger_until(const struct weir_engine *e)
 
 /*
  * The share of the waiting messages for one of @nr_open workers. A batch that
- * was made to gather stays together.
+ * was made to gather stays together. Where the policy says for each message whose
+ * it is, what would have gone to all of these goes, though they hold some by
+ * then.
  */
 static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 {
@@ -224,6 +225,8 @@ static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 	if (!e->cfg.linger && nr_open > 1)
 		n = div_u64(n + nr_open - 1, nr_open);
 	n = min3(n, (u64)e->batch, (u64)weir_policy_room(e, p));
+	if (!e->grant && weir_policy_divides(e))
+		e->grant = min(e->lane.nr_waiting, (u64)e->batch * nr_open);
 	return e->hook.ops ? weir_hook_batch(e, p, n) : n;
 }
 
@@ -256,6 +259,7 @@ static u32 dispatch_chunk(struct weir_engine *e, u64 now)
 	if (!p)
 		return 0;
 	n = deliver(e, p, false, share(e, p, nr_open), now);
+	e->grant -= min(e->grant, n);
 	adapt(e, n);
 	return n;
 }
@@ -298,6 +302,7 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 	u32 n;
 
 	e->linger_at = U64_MAX;
+	e->grant = 0;
 	if (expire(e, now))
 		return;
 	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)

@@ -94,6 +94,7 @@ struct weir_event {
  * @home: key-hash: who gets the messages of each part of all keys; else unused.
  * @nr_named: workers that have no id, ever.
  * @batch: how many messages are handed to a worker at once, now.
+ * @grant: messages that may go on, though all workers hold some by now.
  * @promised: senders that need not call, see promise.c; @nr_promised;
  *	@nr_quiet: of these, those whose NEED_ENTER is clear.
  * @look: messages were handed out since one of their rings was looked at.
@@ -147,6 +148,7 @@ struct weir_engine {
 	struct weir_peer *home[WEIR_HOMES];
 	u32 nr_named;
 	u32 batch;
+	u32 grant;
 	struct list_head promised;
 	u32 nr_promised;
 	u32 nr_quiet;
@@ -359,6 +361,14 @@ void weir_hook_resize(struct weir_engine *e, const struct weir_peer *p,
 static inline bool weir_hook_on(const struct weir_engine *e)
 {
 	return e->hook.ops && !e->hook.fault;
+}
+
+/* Do the messages of a chunk go to whom each of them belongs? */
+static inline bool weir_policy_divides(const struct weir_engine *e)
+{
+	return weir_homes(e) ||
+	       (e->hook.ops &&
+		(e->hook.pick || e->hook.ops->flags & WEIR_POLICY_PER_MESSAGE));
 }
 
 /* Is each message to be asked about? */

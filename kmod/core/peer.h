@@ -31,8 +31,8 @@ struct weir_stage {
 	struct weir_msg *msg;
 	struct weir_msg *copy;
 	int res;
-	u32 extra;
 	u32 pos;
+	u16 extra;
 	bool plain;
 };
 

@@ -179,7 +179,7 @@ static struct weir_peer *best(struct weir_engine *e, bool whole)
  */
 struct weir_peer *weir_policy_select(struct weir_engine *e, u32 *nr_open)
 {
-	bool whole = e->lane.nr_waiting >= e->batch;
+	bool whole = e->lane.nr_waiting >= e->batch || e->grant;
 	struct weir_peer *p;
 
 	refresh(e);

@@ -14,22 +14,27 @@
  * its owner's sq_lock is held.
  */
 struct terms {
+	u64 key_mask;		/* there are no keys in a fan-out */
 	u32 priorities;
 	u32 message_max;
-	bool fanout;
+	u32 src;
 	struct weir_msg *msgs;
 	u64 addr;
 	u64 bytes;
-	u32 shift;
+	u32 shift;		/* of a buffer's size */
 	u32 nr;
 };
 
-static void look_up_terms(const struct weir_engine *e, struct terms *t)
+static void look_up_terms(const struct weir_engine *e,
+			  const struct weir_peer *p, struct terms *t)
 {
 	*t = (struct terms){
+		.key_mask = weir_fanout(e) ? 0 : U64_MAX,
 		.priorities = max(READ_ONCE(e->cfg.priorities), 1U),
-		.message_max = READ_ONCE(e->cfg.message_max),
-		.fanout = weir_fanout(e),
+		/* Who may not send is told by the longer way. */
+		.message_max = weir_peer_sends(p) ?
+			       READ_ONCE(e->cfg.message_max) : 0,
+		.src = p->id,
 	};
 }
 
@@ -48,55 +53,89 @@ static bool look_up_block(const struct weir_engine *e,
 	return addr - t->addr < t->bytes;
 }
 
-/* Checks a SEND and takes its buffer. Only its sq_lock is held. */
-static int stage_send(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_stage *st, struct terms *t)
+/* Checks a message's place and takes its buffer. Only the sq_lock is held. */
+static __always_inline int stage_buffer(struct weir_engine *e,
+					struct weir_peer *p,
+					struct weir_stage *st, struct terms *t)
 {
 	const struct weir_sqe *s = &st->sqe;
+	u64 in_block = s->addr - t->addr, i;
 	struct weir_msg *msg;
 	u32 in_buf;
-	u64 i;
 
-	if (!weir_peer_sends(p))
-		return -EPERM;
-	if (s->nr || s->reply_client || s->resv0 ||
-	    s->defer_ms > DEFER_MAX || (s->defer_ms && t->fanout) ||
-	    s->prio >= t->priorities)
-		return -EINVAL;
-	if (!s->len || s->len > t->message_max)
-		return -EMSGSIZE;
-	if (s->addr - t->addr >= t->bytes &&
-	    !look_up_block(e, p, s->addr, t))
-		return -EFAULT;
-	i = (s->addr - t->addr) >> t->shift;
-	i = array_index_nospec(i, (u64)t->nr);
-	in_buf = (s->addr - t->addr) & ((1U << t->shift) - 1);
-	if (s->len > (1U << t->shift) - in_buf)
+	if (in_block >= t->bytes) {
+		if (!look_up_block(e, p, s->addr, t))
+			return -EFAULT;
+		in_block = s->addr - t->addr;
+	}
+	i = array_index_nospec(in_block >> t->shift, (u64)t->nr);
+	in_buf = in_block & ((1U << t->shift) - 1);
+	if (s->len + in_buf > 1U << t->shift)
 		return -EFAULT;
 	msg = &t->msgs[i];
 	/* Pairs with the release stores of WEIR_MSG_USER. */
 	if (smp_load_acquire(&msg->state) != WEIR_MSG_USER)
 		return -EBUSY;
 	st->msg = msg;
-	st->plain = !(s->flags & WEIR_SQE_RESULT);
 	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
-	msg->len = s->len;
-	msg->off = in_buf;
 	msg->flags = 0;
 	msg->prio = array_index_nospec(s->prio, WEIR_PRIORITIES_MAX);
 	msg->encoding = s->encoding;
 	msg->mtype = s->mtype;
 	msg->attempts = 0;
-	msg->key = t->fanout ? 0 : s->key;
+	msg->len = s->len;
+	msg->off = in_buf;
+	msg->key = s->key & t->key_mask;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
-	msg->holder = NULL;
-	msg->src = p->id;
+	msg->src = t->src;
 	msg->cost = s->cost;
 	msg->deliveries = 0;
-	msg->reason = 0;
-	msg->due = s->defer_ms * 1000000ULL;
+	msg->due = 0;
 	return 0;
+}
+
+/* Checks a SEND that is not plain, and takes its buffer. */
+static int stage_send(struct weir_engine *e, struct weir_peer *p,
+		      struct weir_stage *st, struct terms *t)
+{
+	const struct weir_sqe *s = &st->sqe;
+	int err;
+
+	if (!weir_peer_sends(p))
+		return -EPERM;
+	if (s->nr || s->reply_client || s->resv0 ||
+	    s->defer_ms > DEFER_MAX || (s->defer_ms && !t->key_mask) ||
+	    s->prio >= t->priorities)
+		return -EINVAL;
+	if (!s->len || s->len > t->message_max)
+		return -EMSGSIZE;
+	err = stage_buffer(e, p, st, t);
+	if (!err)
+		st->msg->due = s->defer_ms * 1000000ULL;
+	return err;
+}
+
+/*
+ * Is it a good message, apart from its place, that nobody wants to be told
+ * about and that goes at once? Most are.
+ */
+static inline bool plain(const struct weir_sqe *s, const struct terms *t)
+{
+	static const struct weir_sqe other = {
+		.op = 0xff, .flags = 0xff & ~WEIR_SQE_NOWAIT, .nr = 0xff,
+	}, send = {
+		.op = WEIR_OP_SEND,
+	};
+	u32 head, mask, want;
+
+	/* Four fields at once. */
+	memcpy(&head, s, sizeof(head));
+	memcpy(&mask, &other, sizeof(mask));
+	memcpy(&want, &send, sizeof(want));
+	return (head & mask) == want &&
+	       s->prio < t->priorities && s->len - 1 < t->message_max &&
+	       !(s->reply_client | s->resv0 | s->defer_ms);
 }
 
 static int stage_answer(struct weir_peer *p, struct weir_stage *st)
@@ -119,20 +158,17 @@ static int stage_answer(struct weir_peer *p, struct weir_stage *st)
 	return weir_peer_works(p) ? 0 : -EPERM;
 }
 
-/* Copies and checks one entry; @left entries are published from it on. */
-static void stage_one(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_stage *st, u32 ahead, u32 left,
-		      struct terms *t)
+/* Checks one entry that is not plain; @left are published from it on. */
+static noinline void stage_other(struct weir_engine *e, struct weir_peer *p,
+				 struct weir_stage *st, u32 left,
+				 struct terms *t)
 {
-	weir_ring_peek(&p->rings, ahead, &st->sqe);
 	st->msg = NULL;
-	st->copy = NULL;
+	st->extra = 0;
 	st->plain = false;
 	/* Its text goes with a rejection, refused or not: it is no entry. */
-	st->extra = 0;
 	if (st->sqe.op == WEIR_OP_REJECT && st->sqe.nr <= WEIR_REASON_SLOTS)
 		st->extra = min_t(u32, st->sqe.nr, left - 1);
-	st->pos = p->rings.sq_head + ahead;
 	if (st->sqe.flags & ~(WEIR_SQE_RESULT | WEIR_SQE_NOWAIT)) {
 		st->res = -EINVAL;
 		return;
@@ -245,11 +281,10 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 	return weir_engine_room(e) && !(p && over_share(e, p));
 }
 
-/* A message enters the channel; @defer is set by who staged it. */
-static inline void enter(struct weir_engine *e, struct weir_msg *msg, u64 now)
+/* A message enters the channel, and waits @defer ns. */
+static __always_inline void enter(struct weir_engine *e, struct weir_msg *msg,
+				  u64 defer, u64 now)
 {
-	u64 defer = msg->due;
-
 	msg->seq = ++e->seq;
 	msg->t_submit = now;
 	if (e->cfg.ttl && !msg->deadline)
@@ -281,7 +316,7 @@ static void entered(struct weir_engine *e, struct weir_peer *p, u32 n,
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now)
 {
-	enter(e, msg, now);
+	enter(e, msg, msg->due, now);
 	entered(e, p, 1, msg->len);
 }
 
@@ -297,7 +332,7 @@ static u32 accept_plain(struct weir_engine *e, struct weir_peer *p,
 
 	for (i = 0; i < n && st[i].plain; i++) {
 		bytes += st[i].msg->len;
-		enter(e, st[i].msg, now);
+		enter(e, st[i].msg, 0, now);
 	}
 	entered(e, p, i, bytes);
 	return i;
@@ -550,15 +585,26 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
 		     u32 published)
 {
+	struct weir_stage *st = p->stage;
 	u32 ahead = 0, n = 0;
 	struct terms t;
 
-	look_up_terms(e, &t);
-	while (ahead < slots && n < WEIR_STAGE_MAX) {
-		stage_one(e, p, &p->stage[n], ahead, published - ahead, &t);
-		if (p->stage[n].extra >= slots - ahead)
+	look_up_terms(e, p, &t);
+	for (; ahead < slots && n < WEIR_STAGE_MAX; ahead++, n++, st++) {
+		weir_ring_peek(&p->rings, ahead, &st->sqe);
+		st->copy = NULL;
+		st->pos = p->rings.sq_head + ahead;
+		if (plain(&st->sqe, &t)) {
+			st->msg = NULL;
+			st->extra = 0;
+			st->res = stage_buffer(e, p, st, &t);
+			st->plain = !st->res;
+			continue;
+		}
+		stage_other(e, p, st, published - ahead, &t);
+		if (st->extra >= slots - ahead)
 			break;
-		ahead += 1 + p->stage[n++].extra;
+		ahead += st->extra;
 	}
 	return n;
 }

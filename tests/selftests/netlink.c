@@ -47,6 +47,8 @@ static const struct {
 	{ "pool-grow", WEIR_A_CHANNEL_POOL_GROW, 250, 0, false },
 	{ "pool-low", WEIR_A_CHANNEL_POOL_LOW, 250, 999, false },
 	{ "pool-shrink", WEIR_A_CHANNEL_POOL_SHRINK, 125, 1000, false },
+	{ "policy-errors", WEIR_A_CHANNEL_POLICY_ERRORS, 64, 1, false },
+	{ "policy-budget", WEIR_A_CHANNEL_POLICY_BUDGET, 100000, 1000000000, false },
 	{ "state", WEIR_A_CHANNEL_STATE, WEIR_CHANNEL_STATE_RUNNING,
 	  WEIR_CHANNEL_STATE_DRAINING, false },
 };
@@ -130,7 +132,9 @@ TEST_F(netlink, all_can_be_given_at_creation)
 
 TEST_F(netlink, policies_have_names)
 {
-	static const char * const names[] = { "least-inflight", "round-robin", "least-loaded" };
+	static const char * const names[] = {
+		"least-inflight", "round-robin", "key-hash", "least-loaded",
+	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {

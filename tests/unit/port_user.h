@@ -179,6 +179,14 @@ static inline char *weir_port_strndup(const char *s, size_t len)
 	return copy;
 }
 
+/* What measured calls take is up to the test. */
+extern u64 port_user_clock;
+
+static inline u64 weir_port_clock(void)
+{
+	return READ_ONCE(port_user_clock);
+}
+
 static inline void weir_port_strfree(char *s)
 {
 	free(s);

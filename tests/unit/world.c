@@ -2,6 +2,7 @@
 #include "world.h"
 
 int port_user_allocs = -1;
+u64 port_user_clock;
 void (*world_before_dispatch)(struct weir_engine *e);
 void (*world_after_dispatch)(struct weir_engine *e);
 
@@ -72,6 +73,8 @@ const struct weir_config world_config = {
 	.sender_max = 100,
 	.zerocopy = 1,
 	.policy = WEIR_POLICY_LEAST_LOADED,
+	.policy_errors = 64,
+	.policy_budget = 100000,
 	.weight_load = 700,
 	.weight_queue = 300,
 	.load_interval = 100,
@@ -402,7 +405,8 @@ static u32 score_of(const struct weir_config *cfg, const struct weir_peer *p)
 
 	if (cfg->policy == WEIR_POLICY_LEAST_LOADED)
 		s = worst ? s * (WEIR_SCORES - 1) / worst : 0;
-	else if (cfg->policy == WEIR_POLICY_LEAST_INFLIGHT)
+	else if (cfg->policy == WEIR_POLICY_LEAST_INFLIGHT ||
+		 cfg->policy == WEIR_POLICY_KEY_HASH)
 		s = p->tags.used;
 	else
 		s = 0;

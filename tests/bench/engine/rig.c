@@ -7,6 +7,7 @@
 #define MSG_BYTES	64
 
 int port_user_allocs = -1;
+u64 port_user_clock;
 
 void rig_fail(const char *fmt, ...)
 {
