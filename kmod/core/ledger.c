@@ -8,7 +8,8 @@
 
 /**
  * struct tally - messages in a row that have the same sender
- * @p: the sender, or NULL; @n: how many.
+ * @p: the sender, or NULL
+ * @n: how many
  */
 struct tally {
 	struct weir_peer *p;
@@ -41,7 +42,8 @@ static inline void note_dequeued(struct weir_engine *e, struct tally *t,
  * weir_ledger_hold - a worker gets messages
  * @e: engine, locked
  * @p: worker with as many unused tags
- * @msgs: @n of them, taken out of the lane
+ * @msgs: taken out of the lane
+ * @n: their number
  * @ahead: the first one's place, from the ring's tail
  * @now: ns
  */
@@ -258,7 +260,8 @@ static inline void settle_acked(struct weir_engine *e, struct tally *t,
  * weir_ledger_ack - a worker has done with messages
  * @e: engine, locked; not a fan-out
  * @p: worker
- * @token: names of @nr deliveries, from user space
+ * @token: names of deliveries, from user space
+ * @nr: their number
  * @now: ns
  * @first: set to the first that names nothing, if any does
  *
