@@ -288,9 +288,9 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 	u32 n;
 
 	e->linger_at = U64_MAX;
-	if (expire(e, now))
+	if (weir_lane_first_expiry(&e->lane) && expire(e, now))
 		return;
-	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
+	if (!weir_lane_ready(&e->lane) || e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
 		return;
 	if (weir_fanout(e)) {
 		dispatch_fanout(e, now);

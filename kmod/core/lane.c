@@ -163,17 +163,6 @@ void weir_lane_succeed(struct weir_lane *l, struct weir_msg *msg)
 	}
 }
 
-/**
- * weir_lane_suspect - the first message that must go alone, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_suspect(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->suspect);
-
-	return n ? node_msg(n) : NULL;
-}
-
 /* The lowest sequence of a priority that holds any. */
 static struct weir_msg *first_of(const struct weir_queue *q)
 {
@@ -280,8 +269,7 @@ static u32 take_new(struct weir_lane *l, struct weir_queue *q,
 		    struct weir_msg **out, u32 max)
 {
 	struct list_head *next = q->fifo.next;
-	struct weir_msg *msg = NULL;
-	LIST_HEAD(gone);
+	struct weir_msg *msg;
 	u32 n = 0;
 
 	do {
@@ -291,7 +279,9 @@ static u32 take_new(struct weir_lane *l, struct weir_queue *q,
 		went(l, msg);
 		out[n++] = msg;
 	} while (n < max && next != &q->fifo);
-	list_cut_position(&gone, &q->fifo, &msg->link);
+	/* All that went are cut off together. */
+	q->fifo.next = next;
+	next->prev = &q->fifo;
 	return n;
 }
 
@@ -339,26 +329,4 @@ u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max)
 		n += nr;
 	}
 	return n;
-}
-
-/**
- * weir_lane_first_delayed - the delayed message whose time comes first, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->delayed);
-
-	return n ? node_msg(n) : NULL;
-}
-
-/**
- * weir_lane_first_expiry - the waiting message that expires first, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->expiry);
-
-	return n ? expiry_msg(n) : NULL;
 }
