@@ -203,14 +203,18 @@ static int submit_all(struct enter *e)
 
 static int sleep_for_completions(struct enter *e)
 {
+	int err;
+
 	if (enough(e))
 		return 0;
 	if (e->nosleep)
 		return -ETIME;
 	if (spin(e, &e->c->spin_read, enough))
 		return 0;
-	return weir_line_sleep(NULL, &e->c->ep.wait,
-			       e->limited ? &e->until : NULL, enough, e);
+	err = weir_line_sleep(NULL, &e->c->ep.wait,
+			      e->limited ? &e->until : NULL, enough, e);
+	WRITE_ONCE(e->c->ep.peer.t_woke, ktime_get_ns());
+	return err;
 }
 
 static int check(struct weir_client *c, const struct weir_enter *arg)

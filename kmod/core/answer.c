@@ -121,7 +121,8 @@ static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
  */
 void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
-	u64 span = weir_elapsed(p->t_mark, now);
+	/* What it takes to wake up is no part of the work. */
+	u64 span = weir_elapsed(max(p->t_mark, READ_ONCE(p->t_woke)), now);
 	u64 each;
 
 	/* What else came with them in one ENTER counts with the next ones. */

@@ -8,6 +8,7 @@
 #define TAKE_MAX	32U	/* messages taken from the lane together */
 #define FANOUT_MAX	64	/* chunks of a fan-out times workers, likewise */
 #define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
+#define SHARE_PART	20	/* of AUTO_SPAN: so much work is not shared */
 #define BATCH_STEP	4	/* by which `batch auto` grows */
 
 /**
@@ -21,13 +22,13 @@
  */
 void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p)
 {
-	u64 limit = e->cfg.inflight;
+	u64 done = p->service ? div64_u64(AUTO_SPAN, p->service) : 0;
+	u64 limit = e->cfg.inflight ?: done;
 
-	if (!limit && weir_fanout(e))
+	if (!e->cfg.inflight && weir_fanout(e))
 		limit = p->limit_max;
-	else if (!limit && p->service)
-		limit = div64_u64(AUTO_SPAN, p->service);
 	p->limit = clamp_t(u64, limit, 1, p->limit_max);
+	p->share_min = min_t(u64, done / SHARE_PART, U32_MAX);
 	weir_policy_touch(e, p);
 }
 
@@ -214,16 +215,17 @@ static u64 linger_until(const struct weir_engine *e)
 
 /*
  * The share of the waiting messages for one of @nr_open workers. A batch that
- * was made to gather stays together. Where the policy says for each message whose
- * it is, what would have gone to all of these goes, though they hold some by
- * then.
+ * was made to gather stays together; and so does what is done sooner than
+ * another worker has woken up. Where the policy says for each message whose it
+ * is, what would have gone to all of these goes, though they hold some by then.
  */
 static u32 share(struct weir_engine *e, struct weir_peer *p, u32 nr_open)
 {
 	u64 n = e->lane.nr_waiting;
 
 	if (!e->cfg.linger && nr_open > 1)
-		n = div_u64(n + nr_open - 1, nr_open);
+		n = min_t(u64, n, max(div_u64(n + nr_open - 1, nr_open),
+				      (u64)p->share_min));
 	n = min3(n, (u64)e->batch, (u64)weir_policy_room(e, p));
 	if (!e->grant && weir_policy_divides(e))
 		e->grant = min(e->lane.nr_waiting, (u64)e->batch * nr_open);
@@ -303,9 +305,10 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 
 	e->linger_at = U64_MAX;
 	e->grant = 0;
-	if (expire(e, now))
+	if (weir_lane_first_expiry(&e->lane) && expire(e, now))
 		return;
-	if (e->closed || e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
+	if (!weir_lane_ready(&e->lane) || e->closed ||
+	    e->cfg.state == WEIR_CHANNEL_STATE_PAUSED)
 		return;
 	if (weir_fanout(e)) {
 		dispatch_fanout(e, now);

@@ -72,7 +72,8 @@ void weir_engine_unlock(struct weir_engine *e)
 void weir_engine_finish(struct weir_engine *e, u64 now)
 {
 	weir_dispatch(e, now);
-	weir_ledger_flush(e);
+	if (!list_empty(&e->dirty))
+		weir_ledger_flush(e);
 	if (weir_engine_open(e, NULL))
 		e->wake->room = true;
 	if (e->polled && (e->closed || weir_engine_room(e) ||
@@ -360,18 +361,4 @@ bool weir_engine_empty(const struct weir_engine *e)
 {
 	return !weir_lane_ready(&e->lane) && !e->lane.nr_delayed &&
 	       !e->nr_inflight && !e->nr_dead;
-}
-
-/**
- * weir_engine_unread - completions a client has not read
- * @e: engine, locked
- * @p: a peer with rings
- */
-u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p)
-{
-	bool lie = false;
-	u32 n = weir_ring_unread(&p->rings, &lie);
-
-	e->c.ring_errors += lie;
-	return n;
 }

@@ -217,13 +217,26 @@ void weir_engine_loads(struct weir_engine *e, u64 span, u64 now);
 bool weir_engine_balanced(const struct weir_engine *e);
 bool weir_engine_empty(const struct weir_engine *e);
 void weir_engine_wake_peer(struct weir_engine *e, struct weir_peer *p);
-u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p);
+
+/**
+ * weir_engine_unread - completions a client has not read
+ * @e: engine, locked
+ * @p: a peer with rings
+ */
+static inline u32 weir_engine_unread(struct weir_engine *e, struct weir_peer *p)
+{
+	bool lie = false;
+	u32 n = weir_ring_unread(&p->rings, &lie);
+
+	if (lie)
+		e->c.ring_errors++;
+	return n;
+}
 
 /* submit.c */
 int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		       u32 want, bool force, u64 now, struct weir_wake *wake);
 bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p);
-u64 weir_engine_room(const struct weir_engine *e);
 bool weir_engine_share_free(const struct weir_engine *e,
 			    const struct weir_peer *p);
 bool weir_engine_clear(const struct weir_engine *e, const struct weir_peer *p);
@@ -235,6 +248,17 @@ void weir_engine_accept_lost(struct weir_engine *e, struct weir_peer *p,
 void weir_engine_refused(struct weir_engine *e, struct weir_peer *p, int res);
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now);
+
+/**
+ * weir_engine_room - messages the channel would still accept
+ * @e: engine, locked (or a hint, if not)
+ */
+static inline u64 weir_engine_room(const struct weir_engine *e)
+{
+	u64 used = weir_lane_ready(&e->lane) + e->lane.nr_delayed;
+
+	return used < e->cfg.messages ? e->cfg.messages - used : 0;
+}
 
 /* answer.c */
 bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
@@ -264,7 +288,6 @@ void weir_ledger_bury(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		      char *text);
 void weir_ledger_drop(struct weir_engine *e, struct weir_msg *msg);
 u32 weir_ledger_expire(struct weir_engine *e, u32 max, u64 now);
-void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p);
 void weir_ledger_flush(struct weir_engine *e);
 bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
@@ -300,6 +323,17 @@ static inline void weir_ledger_dequeued(struct weir_engine *e,
 	p->queued--;
 	if (p->over)
 		weir_ledger_share(e, p);
+}
+
+/**
+ * weir_ledger_owed - an owner has maybe read its ring: post what waits for it
+ * @e: engine, locked; weir_ledger_flush() follows
+ * @p: the owner
+ */
+static inline void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p)
+{
+	if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
+		list_add_tail(&p->dirty_link, &e->dirty);
 }
 
 /* dispatch.c */

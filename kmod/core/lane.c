@@ -167,17 +167,6 @@ void weir_lane_succeed(struct weir_lane *l, struct weir_msg *msg)
 	}
 }
 
-/**
- * weir_lane_suspect - the first message that must go alone, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_suspect(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->suspect);
-
-	return n ? node_msg(n) : NULL;
-}
-
 /* The lowest sequence of a priority that holds any. */
 static struct weir_msg *first_of(const struct weir_queue *q)
 {
@@ -285,8 +274,7 @@ static u32 take_new(struct weir_lane *l, struct weir_queue *q,
 		    struct weir_msg **out, u32 max)
 {
 	struct list_head *next = q->fifo.next;
-	struct weir_msg *msg = NULL;
-	LIST_HEAD(gone);
+	struct weir_msg *msg;
 	u32 n = 0;
 
 	do {
@@ -296,7 +284,9 @@ static u32 take_new(struct weir_lane *l, struct weir_queue *q,
 		went(l, msg);
 		out[n++] = msg;
 	} while (n < max && next != &q->fifo);
-	list_cut_position(&gone, &q->fifo, &msg->link);
+	/* All that went are cut off together. */
+	q->fifo.next = next;
+	next->prev = &q->fifo;
 	return n;
 }
 
@@ -347,28 +337,6 @@ u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max)
 }
 
 /**
- * weir_lane_first_delayed - the delayed message whose time comes first, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->delayed);
-
-	return n ? node_msg(n) : NULL;
-}
-
-/**
- * weir_lane_first_expiry - the waiting message that expires first, or NULL
- * @l: lane
- */
-struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l)
-{
-	struct rb_node *n = rb_first_cached(&l->expiry);
-
-	return n ? expiry_msg(n) : NULL;
-}
-
-/**
  * weir_lane_earliest - of the messages that may go with others, the one with
  *	the earliest deadline, or NULL
  * @l: lane
@@ -380,7 +348,7 @@ struct weir_msg *weir_lane_earliest(const struct weir_lane *l, u32 looks)
 	struct weir_msg *msg;
 
 	for (; n && looks--; n = rb_next(n)) {
-		msg = expiry_msg(n);
+		msg = rb_entry(n, struct weir_msg, expiry);
 		if (msg->state == WEIR_MSG_READY &&
 		    !(msg->flags & (WEIR_MSG_PARKED | WEIR_MSG_SUSPECT)))
 			return msg;

@@ -67,14 +67,47 @@ void weir_lane_redo(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_delay(struct weir_lane *l, struct weir_msg *msg, u64 due);
 void weir_lane_remove(struct weir_lane *l, struct weir_msg *msg);
 void weir_lane_succeed(struct weir_lane *l, struct weir_msg *msg);
-struct weir_msg *weir_lane_suspect(const struct weir_lane *l);
 struct weir_msg *weir_lane_first(const struct weir_lane *l);
 struct weir_msg *weir_lane_oldest(const struct weir_lane *l);
 struct weir_msg *weir_lane_spare(struct weir_lane *l);
 u32 weir_lane_take(struct weir_lane *l, struct weir_msg **out, u32 max);
-struct weir_msg *weir_lane_first_delayed(const struct weir_lane *l);
-struct weir_msg *weir_lane_first_expiry(const struct weir_lane *l);
 struct weir_msg *weir_lane_earliest(const struct weir_lane *l, u32 looks);
+
+/**
+ * weir_lane_suspect - the first message that must go alone, or NULL
+ * @l: lane
+ */
+static inline struct weir_msg *
+weir_lane_suspect(const struct weir_lane *l)
+{
+	struct rb_node *n = rb_first_cached(&l->suspect);
+
+	return n ? rb_entry(n, struct weir_msg, node) : NULL;
+}
+
+/**
+ * weir_lane_first_delayed - the delayed message whose time comes first, or NULL
+ * @l: lane
+ */
+static inline struct weir_msg *
+weir_lane_first_delayed(const struct weir_lane *l)
+{
+	struct rb_node *n = rb_first_cached(&l->delayed);
+
+	return n ? rb_entry(n, struct weir_msg, node) : NULL;
+}
+
+/**
+ * weir_lane_first_expiry - the waiting message that expires first, or NULL
+ * @l: lane
+ */
+static inline struct weir_msg *
+weir_lane_first_expiry(const struct weir_lane *l)
+{
+	struct rb_node *n = rb_first_cached(&l->expiry);
+
+	return n ? rb_entry(n, struct weir_msg, expiry) : NULL;
+}
 
 /* One more of those that may go. */
 static inline void weir_lane_count(struct weir_lane *l,

@@ -6,11 +6,7 @@
  */
 #include "engine.h"
 
-/**
- * struct tally - messages in a row that have the same sender
- * @p: the sender, or NULL
- * @n: how many
- */
+/* Messages in a row that have the same sender, or none that is still there. */
 struct tally {
 	struct weir_peer *p;
 	u32 n;
@@ -578,29 +574,24 @@ u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max)
 /* One RETURN entry of up to WEIR_VEC_MAX buffers; there is one at least. */
 static void post_return(struct weir_peer *p, struct weir_cqe *cqe)
 {
+	struct list_head *next;
 	struct weir_msg *msg;
-	LIST_HEAD(gone);
 	u32 nr = 0;
 
-	list_for_each_entry(msg, &p->returns, link) {
+	weir_ring_clear(cqe);
+	for (next = p->returns.next; next != &p->returns && nr < WEIR_VEC_MAX;) {
+		msg = list_entry(next, struct weir_msg, link);
+		next = next->next;
 		msg->blk->busy--;
-		cqe->buf[nr] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
+		cqe->buf[nr++] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
 		/* Pairs with the acquire load in stage_send(). */
 		smp_store_release(&msg->state, WEIR_MSG_USER);
-		if (++nr == WEIR_VEC_MAX)
-			break;
 	}
-	if (nr == WEIR_VEC_MAX)
-		list_cut_position(&gone, &p->returns, &msg->link);
-	else
-		INIT_LIST_HEAD(&p->returns);
 	cqe->type = WEIR_CQE_RETURN;
-	cqe->flags = 0;
-	cqe->prio = 0;
 	cqe->nr = nr;
-	cqe->len = 0;
-	while (nr < WEIR_VEC_MAX)
-		cqe->buf[nr++] = 0;
+	/* All that went are cut off together. */
+	p->returns.next = next;
+	next->prev = &p->returns;
 }
 
 /* Posts as many returns to one owner as its ring has room for. */
@@ -623,17 +614,6 @@ static void post_returns(struct weir_engine *e, struct weir_peer *p)
 		return;
 	weir_ring_publish(&p->rings, n);
 	weir_engine_wake_peer(e, p);
-}
-
-/**
- * weir_ledger_owed - an owner has maybe read its ring: post what waits for it
- * @e: engine, locked; weir_ledger_flush() follows
- * @p: the owner
- */
-void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p)
-{
-	if (!list_empty(&p->returns) && list_empty(&p->dirty_link))
-		list_add_tail(&p->dirty_link, &e->dirty);
 }
 
 /**

@@ -72,7 +72,10 @@ struct weir_stage {
  *	hold now (`inflight`).
  * @service: ns per message, moving average; 0 before the first answer.
  * @answered: answers that @service does not know of yet.
+ * @share_min: messages it gets done in so short a time that they are not shared.
  * @t_mark: ns, last answer, or delivery to it while it held nothing.
+ * @t_woke: ns, when it last came back from a sleep; written by its own process,
+ *	without a lock.
  * @hold_since: @hold_ns: for the share of time it holds a message.
  * @load: thousandths; @cpu: likewise, set from outside.
  * @returns: buffers that wait for room in its ring.
@@ -133,7 +136,9 @@ struct weir_peer {
 	u32 limit;
 	u64 service;
 	u32 answered;
+	u32 share_min;
 	u64 t_mark;
+	u64 t_woke;
 	u64 hold_since;
 	u64 hold_ns;
 	u32 load;

@@ -50,7 +50,7 @@ u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p)
 /* 0..WEIR_SCORES - 1; a load is a share, but nobody has to rely on it. */
 static u32 score(const struct weir_engine *e, const struct weir_peer *p)
 {
-	u32 queue = p->tags.used * 1000 / p->limit;
+	u32 queue = p->tags.used ? p->tags.used * 1000 / p->limit : 0;
 	u32 worst = (e->cfg.weight_load + e->cfg.weight_queue) * 1000;
 	u32 load = min(p->load, 1000U);
 	u32 s;
@@ -182,7 +182,8 @@ struct weir_peer *weir_policy_select(struct weir_engine *e, u32 *nr_open)
 	bool whole = e->lane.nr_waiting >= e->batch || e->grant;
 	struct weir_peer *p;
 
-	refresh(e);
+	if (!list_empty(&e->stale))
+		refresh(e);
 	while ((p = best(e, whole))) {
 		if (weir_policy_room(e, p))
 			break;
@@ -227,6 +228,7 @@ struct weir_peer *weir_policy_select_empty(struct weir_engine *e)
  */
 bool weir_policy_any_open(struct weir_engine *e)
 {
-	refresh(e);
+	if (!list_empty(&e->stale))
+		refresh(e);
 	return e->open[WEIR_CHOICE_NOW].nr;
 }

@@ -80,6 +80,22 @@ static inline void weir_ring_peek(const struct weir_rings *r, u32 ahead,
 	to[7] = READ_ONCE(from[7]);
 }
 
+/* Nothing is left of what was there. Said word by word: it is done often. */
+static inline void weir_ring_clear(struct weir_cqe *cqe)
+{
+	u64 *to = (u64 *)cqe;
+
+	BUILD_BUG_ON(sizeof(*cqe) != 8 * sizeof(u64));
+	to[0] = 0;
+	to[1] = 0;
+	to[2] = 0;
+	to[3] = 0;
+	to[4] = 0;
+	to[5] = 0;
+	to[6] = 0;
+	to[7] = 0;
+}
+
 /* Gives @n slots back to the user. */
 static inline void weir_ring_consume(struct weir_rings *r, u32 n)
 {

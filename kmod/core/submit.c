@@ -192,17 +192,6 @@ static noinline void stage_other(struct weir_engine *e, struct weir_peer *p,
 }
 
 /**
- * weir_engine_room - messages the channel would still accept
- * @e: engine, locked (or a hint, if not)
- */
-u64 weir_engine_room(const struct weir_engine *e)
-{
-	u64 used = weir_lane_ready(&e->lane) + e->lane.nr_delayed;
-
-	return used < e->cfg.messages ? e->cfg.messages - used : 0;
-}
-
-/**
  * weir_engine_share - most messages of one sender that may wait
  * @e: engine, locked (or a hint, if not)
  */
@@ -498,7 +487,7 @@ static bool apply(struct weir_engine *e, struct weir_peer *p,
 	bool tell = st->sqe.flags & WEIR_SQE_RESULT;
 	int res = st->res;
 
-	memset(cqe, 0, sizeof(*cqe));
+	weir_ring_clear(cqe);
 	cqe->op = st->sqe.op;
 	if (st->sqe.op == WEIR_OP_SEND) {
 		res = apply_send(e, p, st, force, now);
@@ -537,7 +526,8 @@ static void unstage(struct weir_engine *e, struct weir_stage *st, u32 from,
 static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		     u32 staged, bool force, u64 now, bool *stop)
 {
-	u64 fast = free_room(e, p, force);
+	bool look = true;	/* @fast is not known */
+	u64 fast = 0;
 	u32 room = 0, posted = 0, slots = 0, i, n;
 	struct weir_cqe cqe;
 
@@ -547,6 +537,10 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 		/* What may answer is taken only while there is room for it. */
 		if (posted == room && !force)
 			break;
+		if (p->stage[i].plain && look) {
+			fast = free_room(e, p, force);
+			look = false;
+		}
 		if (fast && p->stage[i].plain) {
 			n = accept_plain(e, p, &p->stage[i],
 					 min_t(u64, nr - i, fast), now);
@@ -559,7 +553,8 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			p->blocked = true;
 			break;
 		}
-		fast = free_room(e, p, force);
+		look = true;
+		fast = 0;
 		slots += 1 + p->stage[i].extra;
 		if (cqe.type && posted < room)
 			memcpy(weir_ring_slot(&p->rings, posted++), &cqe,
@@ -649,7 +644,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		slots = apply_all(e, p, nr, staged, force, now, &stop);
 		weir_ledger_owed(e, p);
 		if (weir_peer_works(p)) {
-			if (weir_engine_unread(e, p) < want)
+			if (want && weir_engine_unread(e, p) < want)
 				p->want = want;
 			weir_policy_touch(e, p);
 		}

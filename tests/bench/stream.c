@@ -10,7 +10,7 @@
 
 /* Before the clock runs: so long, and until all buffers were in use twice. */
 #define WARM_NS		40000000ULL
-#define WARM_MAX_NS	600000000ULL
+#define WARM_MAX_NS	3000000000ULL
 #define WARM_STEP_NS	2000000ULL
 #define DRAIN_NS	15000000000ULL
 

@@ -14,6 +14,8 @@
 #include "process.h"
 #include "system_weir.h"
 
+#define MEMORY_MAX	(256U << 20)
+
 struct state {
 	struct weir *w;
 	struct weir_msg *msgs;
@@ -25,22 +27,45 @@ void weir_channel_name(char *name, unsigned int channel)
 	snprintf(name, WEIR_CHANNEL_SIZE, "bench-%u", channel);
 }
 
+/* The classes of buffers, as weirctl writes them. */
+static const char *class_for(size_t size, size_t *bytes)
+{
+	static const struct {
+		const char *word;
+		size_t bytes;
+	} classes[] = {
+		{ "256B", 256 }, { "1K", 1 << 10 }, { "8K", 8 << 10 },
+		{ "64K", 64 << 10 }, { "1M", 1 << 20 },
+	};
+	size_t i = 0;
+
+	while (classes[i].bytes < size)
+		i++;
+	*bytes = classes[i].bytes;
+	return classes[i].word;
+}
+
+/*
+ * The buffers are there before the clock runs, as everybody's are: as many as
+ * can wait, and those in the hands of the others.
+ */
 static int add(const struct cell *cell, unsigned int channel)
 {
 	char command[256], name[WEIR_CHANNEL_SIZE];
-	uint64_t bytes = (uint64_t)cell_depth(cell) * cell->producers *
-			 (cell->size < 1024 ? 1024 : cell->size);
+	size_t bytes, nr = (size_t)cell_depth(cell) * cell->producers +
+			   cell->batch * (cell->producers + cell->workers);
+	const char *word = class_for(cell->size, &bytes);
 	char *argv[4] = { NULL };
 
 	argv[0] = (char *)"sh";
 	argv[1] = (char *)"-c";
 	argv[2] = command;
-	if (bytes > 128U << 20)
-		bytes = 128U << 20;
+	if (nr > MEMORY_MAX / 8 * 7 / bytes)
+		nr = MEMORY_MAX / 8 * 7 / bytes;
 	weir_channel_name(name, channel);
 	snprintf(command, sizeof(command),
-		 "exec weirctl channel add %s messages %u memory %lluM..256M%s",
-		 name, cell_depth(cell), (unsigned long long)(bytes >> 20),
+		 "exec weirctl channel add %s messages %u memory 1M..%uM prefill %s:%zu%s",
+		 name, cell_depth(cell), MEMORY_MAX >> 20, word, nr,
 		 cell->scenario == FANOUT ? " mode fanout" : "");
 	return process_run(argv);
 }

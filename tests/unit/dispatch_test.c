@@ -181,6 +181,33 @@ TEST(backlog_is_shared_among_the_idle)
 	world_exit(&f.w);
 }
 
+TEST(work_that_is_soon_done_is_not_shared)
+{
+	struct client *v[3];
+	struct fixture f;
+	u32 i;
+
+	setup(&f, 64, 0, 64);
+	for (i = 0; i < 3; i++) {
+		v[i] = worker(&f.w);
+		send_many(f.p, 1);
+		f.w.now += 10000;
+		CHECK_EQ(ack_all(v[i]), 1);
+		CHECK_EQ(v[i]->p.service, 10000);
+		client_stop(v[i], true);
+	}
+	world_state(&f.w, WEIR_CHANNEL_STATE_PAUSED);
+	send_many(f.p, 11);
+	for (i = 0; i < 3; i++)
+		client_stop(v[i], false);
+	world_state(&f.w, WEIR_CHANNEL_STATE_RUNNING);
+	/* 50 us of work stay together; a third of the rest is less. */
+	CHECK_EQ(unread(v[0]) + unread(v[1]) + unread(v[2]), 11);
+	CHECK_EQ(max(max(unread(v[0]), unread(v[1])), unread(v[2])), 5);
+	CHECK_EQ(min(min(unread(v[0]), unread(v[1])), unread(v[2])), 1);
+	world_exit(&f.w);
+}
+
 TEST(worker_holds_no_more_than_inflight)
 {
 	struct client *v;
