@@ -129,6 +129,9 @@ endif
 
 install: host-module
 	$(MAKE) -C ctl install O=$(host) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	[ ! -e bpf/Makefile ] || $(MAKE) -C bpf install O=$(host) PREFIX=$(PREFIX) \
+		DESTDIR=$(DESTDIR) MODULE=$(host)/weir.ko \
+		KDIR=/lib/modules/$$(uname -r)/build
 	install -D -m 644 $(host)/weir.ko \
 		$(DESTDIR)/lib/modules/$$(uname -r)/updates/weir.ko
 	[ -n '$(DESTDIR)' ] || depmod

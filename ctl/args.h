@@ -27,6 +27,8 @@ enum {
 	CMD_WORDS_MANY	= 1 << 3,	/* too many for one line of help */
 	CMD_WORDS_ONE	= 1 << 4,	/* not more than one of them */
 	CMD_NEW		= 1 << 5,	/* the channel does not exist yet */
+	CMD_PROGRAM	= 1 << 6,	/* the first argument is a BPF object, then channels */
+	CMD_POLICY	= 1 << 7,	/* the first argument is a policy that was loaded */
 };
 
 struct cmd {

@@ -47,6 +47,11 @@ const char *const attrs_reason[] = {
 	"", "attempts", "rejected", "killed", "redeliveries", "expired", NULL
 };
 
+const char *const attrs_policy_kind[] = { "builtin", "bpf", "gone", NULL };
+const char *const attrs_policy_exit[] = {
+	"", "errors", "slow", "unloaded", NULL
+};
+
 /* A set of flags. */
 static const char *const roles[] = { "none", "send", "work", "send+work", NULL };
 
@@ -72,6 +77,8 @@ static const struct def channel_defs[] = {
 	{ WEIR_A_CHANNEL_PRIORITY_BURST, NUMBER, "priority-burst" },
 	{ WEIR_A_CHANNEL_DELIVERY, CHOICE, "mode", attrs_delivery },
 	{ WEIR_A_CHANNEL_POLICY, TEXT, "policy" },
+	{ WEIR_A_CHANNEL_POLICY_ERRORS, NUMBER, "policy-errors" },
+	{ WEIR_A_CHANNEL_POLICY_BUDGET, NS, "policy-budget" },
 	{ WEIR_A_CHANNEL_WEIGHT_LOAD, NUMBER, "weight-load" },
 	{ WEIR_A_CHANNEL_WEIGHT_QUEUE, NUMBER, "weight-queue" },
 	{ WEIR_A_CHANNEL_LOAD_INTERVAL, MS, "load-interval" },
@@ -255,6 +262,29 @@ static const struct def stats_defs[] = {
 	{ WEIR_A_STATS_PROMISES, NUMBER, "promises" },
 	{ WEIR_A_STATS_SWEEPS, NUMBER, "sweeps" },
 	{ WEIR_A_STATS_DEATHS, NUMBER, "deaths" },
+	{ WEIR_A_STATS_REFUSED_POLICY, NUMBER, "refused-policy" },
+	{ WEIR_A_STATS_POLICY_ERRORS, NUMBER, "policy-errors" },
+	{ }
+};
+
+static const struct def policy_defs[] = {
+	{ WEIR_A_POLICY_NAME, TEXT, "name" },
+	{ WEIR_A_POLICY_KIND, CHOICE, "kind", attrs_policy_kind },
+	{ WEIR_A_POLICY_CHANNELS, NUMBER, "channels" },
+	{ WEIR_A_POLICY_CHANNEL, OWN, "channel" },
+	{ WEIR_A_POLICY_CALLS, NUMBER, "calls" },
+	{ WEIR_A_POLICY_ERRORS, NUMBER, "errors" },
+	{ WEIR_A_POLICY_TIME, NS, "time" },
+	{ WEIR_A_POLICY_TIME_AVERAGE, NS, "time-average" },
+	{ WEIR_A_POLICY_TIME_HIGHEST, NS, "time-highest" },
+	{ WEIR_A_POLICY_EXITS, NUMBER, "exits" },
+	{ WEIR_A_POLICY_EXIT_REASON, CHOICE, "exit-reason", attrs_policy_exit },
+	{ WEIR_A_POLICY_EXIT_CHANNEL, TEXT, "exit-channel" },
+	{ WEIR_A_POLICY_EXIT_AGE, NS, "exit-age" },
+	{ WEIR_A_POLICY_EXIT_CALLS, NUMBER, "exit-calls" },
+	{ WEIR_A_POLICY_EXIT_ERRORS, NUMBER, "exit-errors" },
+	{ WEIR_A_POLICY_EXIT_AVERAGE, NS, "exit-average" },
+	{ WEIR_A_POLICY_EXIT_HIGHEST, NS, "exit-highest" },
 	{ }
 };
 
@@ -262,6 +292,7 @@ _Static_assert(ATTRS_MAX >= (int)WEIR_A_STATS_MAX &&
 	       ATTRS_MAX >= (int)WEIR_A_MESSAGE_MAX &&
 	       ATTRS_MAX >= (int)WEIR_A_CLIENT_MAX &&
 	       ATTRS_MAX >= (int)WEIR_A_POOL_MAX &&
+	       ATTRS_MAX >= (int)WEIR_A_POLICY_MAX &&
 	       ATTRS_MAX >= CTRL_ATTR_MAX,
 	       "it is the largest");
 
@@ -273,6 +304,7 @@ static const struct def *const sets[] = {
 	[ATTRS_CLIENT] = client_defs,
 	[ATTRS_MESSAGE] = message_defs,
 	[ATTRS_STATS] = stats_defs,
+	[ATTRS_POLICY] = policy_defs,
 };
 
 const char *attrs_choice(const char *const *words, uint64_t value)
@@ -297,6 +329,8 @@ static enum attrs_set set_of(uint8_t cmd)
 		return ATTRS_MESSAGE;
 	case WEIR_CMD_STATS_GET:
 		return ATTRS_STATS;
+	case WEIR_CMD_POLICY_GET:
+		return ATTRS_POLICY;
 	default:
 		return ATTRS_CHANNEL;
 	}
@@ -306,7 +340,7 @@ bool attrs_is_read(uint8_t cmd)
 {
 	return cmd == WEIR_CMD_CHANNEL_GET || cmd == WEIR_CMD_POOL_GET ||
 	       cmd == WEIR_CMD_CLIENT_GET || cmd == WEIR_CMD_MESSAGE_GET ||
-	       cmd == WEIR_CMD_STATS_GET;
+	       cmd == WEIR_CMD_STATS_GET || cmd == WEIR_CMD_POLICY_GET;
 }
 
 const char *attrs_name(uint8_t cmd, unsigned int attr)

@@ -20,6 +20,7 @@ enum attrs_set {
 	ATTRS_CLIENT,
 	ATTRS_MESSAGE,
 	ATTRS_STATS,
+	ATTRS_POLICY,
 };
 
 /* Words for enum values, in order; NULL where none has that value. */
@@ -28,6 +29,8 @@ extern const char *const attrs_delivery[];
 extern const char *const attrs_channel_state[];
 extern const char *const attrs_message_state[];
 extern const char *const attrs_reason[];
+extern const char *const attrs_policy_kind[];
+extern const char *const attrs_policy_exit[];
 
 /* "?" for what a later module knows. */
 const char *attrs_choice(const char *const *words, uint64_t value);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "find.h"
 #include "lookup.h"
+#include "pin.h"
 
 static void put(const char *name, void *arg)
 {
@@ -56,6 +58,10 @@ static void put_arguments(const struct cmd *cmd, const struct args *a)
 			lookup_channels(put, NULL);
 		return;
 	}
+	if (cmd->flags & CMD_PROGRAM)
+		a->count ? lookup_channels(put, NULL) : find_programs(put, NULL);
+	if (cmd->flags & CMD_POLICY && !a->count)
+		pin_each(put, NULL);
 	if (cmd->flags & CMD_ID && a->count == 1)
 		puts("all");
 	args_names(cmd->words, names);

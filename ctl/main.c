@@ -14,6 +14,7 @@
 #include "message.h"
 #include "monitor.h"
 #include "output.h"
+#include "policy.h"
 #include "pool.h"
 #include "recv.h"
 #include "report.h"
@@ -29,14 +30,14 @@ struct ctl ctl;
 
 const struct object *const args_objects[] = {
 	&channel_object, &client_object, &message_object, &pool_object,
-	&stats_object, &send_object, &recv_object, &work_object,
+	&policy_object, &stats_object, &send_object, &recv_object, &work_object,
 	&monitor_object, &help_object, NULL
 };
 
 const struct word ctl_options[] = {
 	{ "-j", NULL, NULL, "JSON" },
 	{ "-p", NULL, NULL, "JSON, indented for people" },
-	{ "-d", NULL, NULL, "netlink messages on standard error" },
+	{ "-d", NULL, NULL, "netlink messages, BPF logs on standard error" },
 	{ "-V", NULL, NULL, "print the version" },
 	{ "-h", NULL, NULL, "help" },
 	{ "-batch", "FILE", NULL, "run the commands in FILE; - is input" },

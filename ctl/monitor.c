@@ -34,6 +34,7 @@ static const struct event events[] = {
 	{ WEIR_CMD_CLIENT_ATTACH_NTF, ATTRS_CLIENT, "client-attach" },
 	{ WEIR_CMD_CLIENT_DETACH_NTF, ATTRS_CLIENT, "client-detach" },
 	{ WEIR_CMD_MESSAGE_DEAD_NTF, ATTRS_MESSAGE, "message-dead" },
+	{ WEIR_CMD_POLICY_EJECT_NTF, ATTRS_POLICY, "policy-eject" },
 };
 
 static const char *channel_of(const struct event *e, struct nlattr **tb)
@@ -42,6 +43,8 @@ static const char *channel_of(const struct event *e, struct nlattr **tb)
 		return netlink_text(tb[WEIR_A_CHANNEL_NAME]);
 	if (e->set == ATTRS_CLIENT)
 		return netlink_text(tb[WEIR_A_CLIENT_CHANNEL]);
+	if (e->set == ATTRS_POLICY)
+		return netlink_text(tb[WEIR_A_POLICY_EXIT_CHANNEL]);
 	return netlink_text(tb[WEIR_A_MESSAGE_CHANNEL]);
 }
 
@@ -100,6 +103,13 @@ static void put_message(struct nlattr **tb)
 	put_safe(stdout, why);
 }
 
+static void put_policy(struct nlattr **tb)
+{
+	printf("  %s: %s", netlink_text(tb[WEIR_A_POLICY_NAME]),
+	       attrs_choice(attrs_policy_exit,
+			    netlink_number(tb[WEIR_A_POLICY_EXIT_REASON])));
+}
+
 static void put_text(const struct event *e, struct nlattr **tb)
 {
 	put_time();
@@ -108,6 +118,8 @@ static void put_text(const struct event *e, struct nlattr **tb)
 		put_client(e, tb);
 	else if (e->set == ATTRS_MESSAGE)
 		put_message(tb);
+	else if (e->set == ATTRS_POLICY)
+		put_policy(tb);
 	else if (e->cmd != WEIR_CMD_CHANNEL_DEL_NTF)
 		put_channel(tb);
 	putchar('\n');

@@ -53,7 +53,7 @@ struct setting {
 
 static const char *const on_off[] = { "off", "on", NULL };
 static const char *const policies[] = {
-	"least-loaded", "least-inflight", "round-robin", NULL
+	"least-loaded", "least-inflight", "round-robin", "key-hash", NULL
 };
 static const char *const profiles[] = { "swarm", "rpc", "bulk", NULL };
 
@@ -78,7 +78,9 @@ const struct word settings_words[] = {
 	{ "priorities", "N", NULL, "number of priorities, 1" },
 	{ "mode", "WORD", attrs_delivery, "who gets a message, queue" },
 	{ "ttl", "TIME|off", NULL, "dead if not delivered by then, off" },
-	{ "policy", "WORD", policies, "how workers are chosen, least-loaded" },
+	{ "policy", "NAME", policies, "of how workers are chosen, least-loaded" },
+	{ "policy-errors", "N", NULL, "bad answers a second until it is out, 64" },
+	{ "policy-budget", "TIME", NULL, "what it may take for an answer, 100us" },
 	{ "weight-load", "N", NULL, "of load in least-loaded, per 1000, 700" },
 	{ "weight-queue", "N", NULL, "of queue use in least-loaded, 300" },
 	{ "load-interval", "TIME", NULL, "load is measured over this, 100ms" },
@@ -127,6 +129,8 @@ static const struct setting settings[] = {
 	{ CHOICE, WEIR_A_CHANNEL_DELIVERY, 0, 2 },
 	{ NS_OFF, WEIR_A_CHANNEL_TTL, 0, 2 },
 	{ NAME, WEIR_A_CHANNEL_POLICY, 0, 2 },
+	{ COUNT, WEIR_A_CHANNEL_POLICY_ERRORS, 0, 4, 64 },
+	{ SHORT_NS, WEIR_A_CHANNEL_POLICY_BUDGET, 0, 4, 100000 },
 	{ COUNT, WEIR_A_CHANNEL_WEIGHT_LOAD, 0, 2 },
 	{ COUNT, WEIR_A_CHANNEL_WEIGHT_QUEUE, 0, 2 },
 	{ MS, WEIR_A_CHANNEL_LOAD_INTERVAL, 0, 2 },

@@ -150,6 +150,7 @@ static void put_counters(struct nlattr **tb)
 	       number(tb, WEIR_A_STATS_REFUSED_FULL),
 	       number(tb, WEIR_A_STATS_REFUSED_INVALID));
 	put_part(tb, ", ", "share", WEIR_A_STATS_REFUSED_SHARE);
+	put_part(tb, ", ", "policy", WEIR_A_STATS_REFUSED_POLICY);
 	printf("    waited for room %llu    stale answers %llu    ring errors %llu    deaths %llu\n",
 	       number(tb, WEIR_A_STATS_BLOCKED), number(tb, WEIR_A_STATS_STALE),
 	       number(tb, WEIR_A_STATS_RING_ERRORS),

@@ -117,6 +117,14 @@ static void eject(struct weir_channel *ch, u32 reason)
 	weir_netlink_policy(&info);
 }
 
+static void eject_faulty(struct weir_channel *ch)
+{
+	u32 fault = READ_ONCE(ch->eng.hook.fault);
+
+	if (ch->policy && fault)
+		eject(ch, fault);
+}
+
 /**
  * weir_policy_review - eject a channel's policy if it is at fault
  * @ch: channel
@@ -125,18 +133,15 @@ static void eject(struct weir_channel *ch, u32 reason)
  */
 void weir_policy_review(struct weir_channel *ch)
 {
-	u32 fault = READ_ONCE(ch->eng.hook.fault);
-
-	if (!fault)
+	if (!READ_ONCE(ch->eng.hook.fault))
 		return;
 	guard(mutex)(&lock);
-	if (ch->policy && READ_ONCE(ch->eng.hook.fault))
-		eject(ch, fault);
+	eject_faulty(ch);
 }
 
 /**
  * weir_policy_drop - a channel uses a built-in policy from now on
- * @ch: channel; what it used until now is not at fault
+ * @ch: channel
  *
  * Context: may sleep.
  */
@@ -145,6 +150,7 @@ void weir_policy_drop(struct weir_channel *ch)
 	struct weir_policy_stats stats;
 
 	guard(mutex)(&lock);
+	eject_faulty(ch);
 	if (!ch->policy)
 		return;
 	detach(ch, &stats);
@@ -187,8 +193,7 @@ int weir_policy_use(struct weir_channel *ch, const char *name)
 
 	if (mutex_lock_killable(&lock))
 		return -EINTR;
-	if (ch->policy && READ_ONCE(ch->eng.hook.fault))
-		eject(ch, READ_ONCE(ch->eng.hook.fault));
+	eject_faulty(ch);
 	pol = find(name);
 	if (!pol || !pol->ops)
 		err = -ENOENT;

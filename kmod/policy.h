@@ -47,8 +47,7 @@ int weir_policy_register(const struct weir_policy_ops *ops);
 void weir_policy_unregister(const struct weir_policy_ops *ops);
 
 /* policy-bpf.c, kfunc-policy.c: where the kernel has what it takes. */
-#if defined(CONFIG_BPF_SYSCALL) && defined(CONFIG_BPF_JIT) && \
-	defined(CONFIG_DEBUG_INFO_BTF_MODULES)
+#ifdef WEIR_BPF	/* from Kbuild */
 int weir_policy_bpf_init(void);
 int weir_kfunc_policy_init(void);
 #else

@@ -20,7 +20,7 @@ static int explain(struct weir *w, const struct weir_cqe *cqe)
 				   "the channel has no room");
 	case -ENOBUFS:
 		return weir_refuse(w, cqe->res,
-				   "message refused: the channel is full, or has this sender's share of it");
+				   "message refused: the channel is full, has this sender's share of it, or its policy says no");
 	case -ESHUTDOWN:
 		return weir_refuse(w, cqe->res,
 				   "message refused: the channel is draining");

@@ -4,7 +4,7 @@
  *
  * All keys are divided into WEIR_HOMES parts, and each part ranks the workers by
  * a hash of both: the first is its home. So a worker that comes takes
- * its share from all others, one that leaves leaves its share to all others, and
+ * its share from all others, one that goes leaves its share to all others, and
  * no key moves but those. The first of each part is kept in a table; the second
  * is worked out where the first has no room, which is why a key may be found
  * elsewhere while its home is full: it is not worth holding up the others.

@@ -32,7 +32,7 @@ static void charge(struct weir_engine *e, u64 ns)
 	h->stats.calls++;
 	h->stats.ns += ns;
 	h->stats.max = max(h->stats.max, ns);
-	h->charges += min(div64_u64(ns, budget), (u64)WEIR_HOOK_CHARGE_MAX);
+	h->charges += min_t(u64, div64_u64(ns, budget), WEIR_HOOK_CHARGE_MAX);
 	if (h->charges >= WEIR_HOOK_CHARGES)
 		fault(e, WEIR_POLICY_EXIT_SLOW);
 	if (++h->nr_calls == WEIR_HOOK_WINDOW) {

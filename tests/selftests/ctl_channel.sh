@@ -14,7 +14,7 @@ check "the device file is there" test -c "/dev/weir/$a"
 same "with the default rights" "660 0 0" "$(stat -c '%a %u %g' "/dev/weir/$a")"
 for pair in messages=65536 memory_min=1048576 memory_max=67108864 message_max=1048576 \
 	overflow=block inflight=0 batch=64 linger_ns=0 priorities=1 mode=queue \
-	policy=least-loaded weight_load=700 weight_queue=300 \
+	policy=least-loaded policy_errors=64 policy_budget_ns=100000 weight_load=700 weight_queue=300 \
 	load_interval_ns=100000000 max_attempts=5 backoff_min_ns=100000000 \
 	backoff_max_ns=30000000000 dead_max=10000 redeliver_max=1000 zerocopy=true \
 	sender_max=100 ttl_ns=0 batch_min=1 batch_max=256 batch_bytes=0 batch_cost=0 \
@@ -50,13 +50,13 @@ like "which is all that was given" "*perm daemon:mail:0640 messages 77 memory 2M
 rest=(messages 100 memory 1M..32M message-max 64K overflow drop-new sender-max 30%
 	inflight auto batch auto linger 0 priorities 8 mode fanout ttl 90s zerocopy off
 	batch-min 2 batch-max 99 batch-bytes 1536K batch-cost 18446744073709551615
-	priority-burst 7 spin 1500ns clients-max 12 client-memory 1M uid-memory 2M
+	priority-burst 7 policy-errors 8 policy-budget 9us spin 1500ns clients-max 12 client-memory 1M uid-memory 2M
 	pool-interval 250ms pool-high 87.5% pool-grow 0 pool-low 12% pool-shrink 0.1%)
 new_channel "${rest[@]}"
 c=$channel
 for pair in overflow=drop-new sender_max=30 batch=0 priorities=8 mode=fanout \
 	ttl_ns=90000000000 zerocopy=false batch_min=2 batch_max=99 batch_bytes=1572864 \
-	priority_burst=7 spin_ns=1500 clients_max=12 client_memory=1048576 \
+	priority_burst=7 policy_errors=8 policy_budget_ns=9000 spin_ns=1500 clients_max=12 client_memory=1048576 \
 	uid_memory=2097152 pool_interval_ns=250000000 pool_high=875 pool_grow=0 \
 	pool_low=120 pool_shrink=1; do
 	same "given ${pair%%=*}" "${pair#*=}" "$(value "$c" "${pair%%=*}")"

@@ -161,7 +161,7 @@ same "and exact" true "$(weirctl -j stats show "$channel" | jq '.[0].exact')"
 new_channel messages 10 overflow error sender-max 20%
 run weirctl send "$channel" 1 2 3
 same "no more than a sender's share" \
-	"1 weirctl: send $channel: message refused: the channel is full, or has this sender's share of it (ENOBUFS); 2 of 3 sent" \
+	"1 weirctl: send $channel: message refused: the channel is full, has this sender's share of it, or its policy says no (ENOBUFS); 2 of 3 sent" \
 	"$status $err"
 check "others have theirs" weirctl send "$channel" 4 5
 like "which is told too" "*refused 1: *, share 1 *" "$(weirctl stats show "$channel")"

@@ -182,7 +182,7 @@ TEST_F(error, full_channel_refuses)
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(0, send_text(s, "x"));
 	EXPECT_EQ(-ENOBUFS, send_text(s, "x"));
-	EXPECT_STREQ("message refused: the channel is full, or has this sender's share of it",
+	EXPECT_STREQ("message refused: the channel is full, has this sender's share of it, or its policy says no",
 		     weir_error(s));
 	EXPECT_EQ(0, weir_flush(s, 0));
 	for (i = 0; i < 1000; i++) {

@@ -20,7 +20,7 @@ fi
 # Times, process ids and the blanks that line them up are not the same twice.
 normal()
 {
-	sed -E 's/[0-9]+(\.[0-9]+)?(us|ms|s)\b/TIME/g; s/pid [0-9]+/pid N/g; s/ +/ /g; s/ $//'
+	sed -E 's/[0-9]+(\.[0-9]+)?(ns|us|ms|s)\b/TIME/g; s/pid [0-9]+/pid N/g; s/ +/ /g; s/ $//'
 }
 
 held()
@@ -40,7 +40,14 @@ wait_until()
 }
 
 out=$(mktemp)
-trap 'rm -f "$out"; weirctl channel del jobs force 2>/dev/null' EXIT
+clean_up()
+{
+	rm -f "$out"
+	weirctl channel del jobs force
+	weirctl channel del calls force
+	weirctl policy unload ratelimit
+}
+trap 'clean_up 2>/dev/null' EXIT
 while IFS= read -r line; do
 	case $line in
 	'$ '*)
