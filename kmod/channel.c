@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "device.h"
 #include "endpoint.h"
+#include "feed.h"
 #include "load.h"
 #include "netlink.h"
 #include "recall.h"
@@ -283,8 +284,8 @@ static int enter_table(struct weir_channel *ch)
  * @cgroup: path of the memory cgroup to charge, or NULL for the caller's
  *
  * Return: the channel with a reference for the caller; -EEXIST, -ENOSPC too
- * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() says. Context: may
- * sleep.
+ * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() or
+ * weir_feed_configure() say. Context: may sleep.
  */
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
@@ -302,6 +303,11 @@ struct weir_channel *weir_channel_create(const char *name,
 		if (!err)
 			kref_get(&ch->ref);
 		mutex_unlock(&table_lock);
+	}
+	if (!err) {
+		err = weir_feed_configure(ch, cfg->feed, cfg->feed_size);
+		if (err)
+			weir_channel_delete(ch, true);
 	}
 	if (err) {
 		weir_channel_put(ch);
@@ -377,10 +383,12 @@ static int unlink_channel(struct weir_channel *ch, bool force)
  * reclaimed, which unmaps it. weir_channel_end() starts neither news nor loads
  * of a closed channel, nobody asks its clients for memory (weir_recall()), and
  * what had been started before is waited for, here or
- * at the latest in free_channel(), when nobody has a reference.
+ * at the latest in free_channel(), when nobody has a reference. A BPF program that
+ * has a record keeps its buffer and, through the feed, a reference.
  */
 static void dismantle(struct weir_channel *ch)
 {
+	weir_feed_end(ch);
 	end_clients(ch);
 	weir_device_end_readers(ch);
 	wake_up_interruptible_all(&ch->room);
@@ -462,7 +470,7 @@ int weir_channel_set_rights(struct weir_channel *ch,
  * @ch: channel
  * @cfg: valid
  *
- * Context: may sleep.
+ * All but the feed's, which may fail: weir_feed_configure(). Context: may sleep.
  */
 void weir_channel_configure(struct weir_channel *ch,
 			    const struct weir_config *cfg)
@@ -627,6 +635,7 @@ void weir_channel_exit(void)
 		if (!err)
 			dismantle(ch);
 	}
+	weir_feed_exit();
 	destroy_workqueue(weir_channel_wq);
 	xa_destroy(&table);
 }

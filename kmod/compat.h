@@ -6,6 +6,7 @@
 #ifndef _WEIR_COMPAT_H
 #define _WEIR_COMPAT_H
 
+#include <linux/btf.h>
 #include <linux/hrtimer.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/version.h>
@@ -38,5 +39,10 @@ static inline void weir_uring_cmd_done(struct io_uring_cmd *cmd, int ret,
 	io_uring_cmd_done(cmd, ret, issue_flags);
 #endif
 }
+
+/* Later kernels take trusted arguments for granted. */
+#ifndef KF_TRUSTED_ARGS
+#define KF_TRUSTED_ARGS	0
+#endif
 
 #endif /* _WEIR_COMPAT_H */

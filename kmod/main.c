@@ -12,6 +12,7 @@
 #include "holder.h"
 #include "netlink.h"
 #include "pools.h"
+#include "produce.h"
 
 static int __init weir_init(void)
 {
@@ -32,6 +33,7 @@ static int __init weir_init(void)
 	err = weir_netlink_init();
 	if (err)
 		goto err_device;
+	weir_produce_init();
 	return 0;
 
 err_device:
@@ -46,8 +48,8 @@ err_fs:
 }
 
 /*
- * Only entered with no client, no open device file and no message: each of
- * these holds the module. Netlink goes first, so that no channel can appear;
+ * Only entered with no client, no open device file, no message and no BPF program
+ * that uses the module's functions: each of these holds the module. Netlink goes first, so that no channel can appear;
  * then processes whose end is just being handled are waited for; then the
  * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.

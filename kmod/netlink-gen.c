@@ -48,7 +48,7 @@ static const struct nla_policy weir_channel_get_nl_policy[WEIR_A_CHANNEL_NAME + 
 };
 
 /* WEIR_CMD_CHANNEL_NEW - do */
-static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_DRY_RUN + 1] = {
+static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_FEED_SIZE + 1] = {
 	[WEIR_A_CHANNEL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_CHANNEL_UID] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_GID] = { .type = NLA_U32, },
@@ -93,10 +93,12 @@ static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_DRY_RUN
 	[WEIR_A_CHANNEL_MEMORY_CGROUP] = { .type = NLA_NUL_STRING, .len = 255, },
 	[WEIR_A_CHANNEL_STATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &weir_a_channel_state_range),
 	[WEIR_A_CHANNEL_DRY_RUN] = { .type = NLA_FLAG, },
+	[WEIR_A_CHANNEL_FEED] = { .type = NLA_U32, },
+	[WEIR_A_CHANNEL_FEED_SIZE] = { .type = NLA_U32, },
 };
 
 /* WEIR_CMD_CHANNEL_SET - do */
-static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_DRY_RUN + 1] = {
+static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_FEED_SIZE + 1] = {
 	[WEIR_A_CHANNEL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_CHANNEL_UID] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_GID] = { .type = NLA_U32, },
@@ -141,6 +143,8 @@ static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_DRY_RUN
 	[WEIR_A_CHANNEL_MEMORY_CGROUP] = { .type = NLA_NUL_STRING, .len = 255, },
 	[WEIR_A_CHANNEL_STATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &weir_a_channel_state_range),
 	[WEIR_A_CHANNEL_DRY_RUN] = { .type = NLA_FLAG, },
+	[WEIR_A_CHANNEL_FEED] = { .type = NLA_U32, },
+	[WEIR_A_CHANNEL_FEED_SIZE] = { .type = NLA_U32, },
 };
 
 /* WEIR_CMD_CHANNEL_DEL - do */
@@ -236,14 +240,14 @@ static const struct genl_split_ops weir_nl_ops[] = {
 		.cmd		= WEIR_CMD_CHANNEL_NEW,
 		.doit		= weir_nl_channel_new_doit,
 		.policy		= weir_channel_new_nl_policy,
-		.maxattr	= WEIR_A_CHANNEL_DRY_RUN,
+		.maxattr	= WEIR_A_CHANNEL_FEED_SIZE,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= WEIR_CMD_CHANNEL_SET,
 		.doit		= weir_nl_channel_set_doit,
 		.policy		= weir_channel_set_nl_policy,
-		.maxattr	= WEIR_A_CHANNEL_DRY_RUN,
+		.maxattr	= WEIR_A_CHANNEL_FEED_SIZE,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

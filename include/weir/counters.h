@@ -45,6 +45,8 @@
 	X(ring_errors, RING_ERRORS, "rings with an impossible tail or head") \
 	X(promises, PROMISES, "times a sender needed not call")		\
 	X(sweeps, SWEEPS, "looks at such a sender's ring")		\
-	X(deaths, DEATHS, "clients whose process ended")
+	X(deaths, DEATHS, "clients whose process ended")		\
+	X(fed, FED, "of those accepted, from BPF programs")		\
+	X(fed_refused, FED_REFUSED, "of those refused, from BPF programs")
 
 #endif /* _WEIR_COUNTERS_H */

@@ -21,6 +21,7 @@ enum weir_policy_id {
  * @inflight: 0 for auto. @batch: 0 for auto, between @batch_min and @batch_max.
  * @batch_bytes: @batch_cost: @ttl: @client_memory: @uid_memory: 0 for none.
  * @prefill: buffers of each class to have ready.
+ * @feed: records of @feed_size bytes for BPF programs; 0 for none.
  */
 struct weir_config {
 	u64 memory_min;
@@ -61,6 +62,8 @@ struct weir_config {
 	u32 dead_max;
 	u32 redeliver_max;
 	u32 state;
+	u32 feed;
+	u32 feed_size;
 };
 
 #endif /* _WEIR_CORE_CONFIG_H */
