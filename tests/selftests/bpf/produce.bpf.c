@@ -16,10 +16,6 @@ __u64 tried[FROM_NR];
 __u64 sent[FROM_NR];
 __u64 lost[FROM_NR];
 
-/* hold() has its record; it may let go. */
-volatile __u32 held;
-volatile __u32 let_go;
-
 static bool wanted(void)
 {
 	return !only_pid || bpf_get_current_pid_tgid() >> 32 == only_pid;
@@ -82,28 +78,17 @@ int send(struct order *order)
 	return 0;
 }
 
-static int look(__u64 i, void *arg)
-{
-	return let_go;
-}
-
-static int look_long(__u64 i, void *arg)
-{
-	bpf_loop(1 << 20, look, NULL, 0);
-	return let_go;
-}
-
-/* Has a record until it is told to let go. */
+/* Has a record while it sleeps in a page fault. */
 SEC("syscall")
 int hold(struct order *order)
 {
 	struct weir_record *rec;
+	__u64 word;
 
 	rec = bpf_weir_reserve((const char *)channel, order->size);
 	if (!rec)
 		return 1;
-	held = 1;
-	bpf_loop(1 << 20, look_long, NULL, 0);
+	bpf_copy_from_user(&word, sizeof(word), (void *)order->user);
 	if (order->discard)
 		bpf_weir_discard(rec);
 	else

@@ -33,6 +33,7 @@ struct order {
 	__u32 mtype;
 	__s32 label;	/* out: what the last bpf_weir_label() said */
 	__s32 commit;	/* out: likewise */
+	__u64 user;	/* what hold() reads */
 };
 
 #endif /* PRODUCE_H */
