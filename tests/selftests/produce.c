@@ -92,13 +92,16 @@ static __u64 submitted(const char *name)
 
 #define ASSERT_RIG(expr) ASSERT_EQ(0, (expr)) TH_LOG("%s", bpf_log)
 
-#define NEEDS_OBJECTS()							\
-	do {								\
-		struct bpf_object *o_ = bpf_bed_open("produce");	\
-		if (!o_ && errno == ENOENT)				\
-			SKIP(return, "no build/bpf/produce.bpf.o");	\
-		bpf_object__close(o_);					\
-	} while (0)
+/* Whether there are programs to be loaded; without clang they are not built. */
+static bool built(void)
+{
+	struct bpf_object *o = bpf_bed_open("produce");
+
+	bpf_object__close(o);
+	return o;
+}
+
+#define NOT_BUILT	"no build/bpf/produce.bpf.o"
 
 CHANNEL_FIXTURE(produce, A_U32(WEIR_A_CHANNEL_FEED, RECORDS),
 		A_U32(WEIR_A_CHANNEL_PRIORITIES, 4),
@@ -115,7 +118,8 @@ TEST_F(produce, what_is_committed_arrives_in_order)
 	struct raw w;
 	__u64 i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	ASSERT_EQ(0, rig_send(&rig, 20));
 	EXPECT_EQ(20, rig.sent[FROM_SYSCALL]);
@@ -145,7 +149,8 @@ TEST_F(produce, a_message_has_what_it_was_labelled_with)
 	struct rig rig;
 	struct raw w;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	rig.order.key = 77;
 	rig.order.prio = 2;
@@ -180,7 +185,8 @@ TEST_F(produce, discarded_records_come_back)
 {
 	struct rig rig;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	rig.order.discard = 1;
 	/* More than there are: each is used again at once. */
@@ -198,7 +204,8 @@ TEST_F(produce, a_wrong_length_is_refused_and_discarded)
 	struct rig rig;
 	size_t i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
 		rig.order.len = lens[i];
@@ -227,7 +234,8 @@ TEST_F(produce, without_a_feed_or_a_channel_there_is_no_record)
 {
 	struct rig rig;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, "no-such-channel", syscalls));
 	ASSERT_EQ(0, rig_send(&rig, 3));
 	EXPECT_EQ(3, rig.lost[FROM_SYSCALL]);
@@ -249,7 +257,8 @@ TEST_F(produce, a_full_channel_refuses_and_counts)
 {
 	struct rig rig;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_MESSAGES, 4))));
 	ASSERT_EQ(0, rig_send(&rig, 20));
@@ -289,7 +298,8 @@ TEST_F(produce, a_burst_beyond_the_stock_is_counted)
 	__u64 lost;
 	struct rig rig;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	ASSERT_EQ(0, rig_send(&rig, 50 * RECORDS));
 	lost = rig.lost[FROM_SYSCALL];
@@ -315,7 +325,8 @@ TEST_F(tight, without_memory_events_are_lost_until_there_is_some)
 	struct raw w;
 	__u64 i, nr;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	while (!rig.lost[FROM_SYSCALL]) {
 		ASSERT_EQ(0, rig_send(&rig, 64));
@@ -350,7 +361,8 @@ TEST_F(tight, a_feed_that_does_not_fit_changes_nothing)
 
 	EXPECT_EQ(-EINVAL, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_FEED, 513))));
 	EXPECT_NE(NULL, strstr(nl_last.text, "feed 513")) TH_LOG("%s", nl_last.text);
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
 	ASSERT_EQ(0, rig_send(&rig, 100));
 	ASSERT_TRUE(WAIT_FOR(STAT(self->name, FED) == 100));
@@ -441,7 +453,8 @@ TEST_F(produce, programs_of_all_these_types_send)
 	struct raw w;
 	size_t i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_RIG(rig_open(&rig, self->name, all));
 	*(__u32 *)bpf_bed_var(rig.o, "only_pid") = getpid();
 	ASSERT_RIG(rig_load(&rig));
@@ -472,12 +485,13 @@ TEST_F(produce, programs_of_all_these_types_send)
 static const struct {
 	const char *program;
 	const char *words;
+	const char *later;	/* what newer kernels say, if it is something else */
 } refusals[] = {
 	{ "forgets_to_commit", "Unreleased reference" },
 	{ "forgets_on_one_way", "Unreleased reference" },
 	{ "writes_beyond", "mem_size=64 off=64 size=1" },
 	{ "writes_after_commit", "invalid mem access 'scalar'" },
-	{ "commits_twice", "bpf_weir_commit expects ref" },
+	{ "commits_twice", "must point to scalar", "bpf_weir_commit expects referenced" },
 	{ "takes_it_for_granted", "NULL pointer passed to trusted" },
 	{ "takes_data_for_granted", "invalid mem access 'mem_or_null'" },
 	{ "has_no_constant_size", "const" },
@@ -491,7 +505,8 @@ TEST(the_verifier_refuses)
 	struct bpf_object *o;
 	size_t i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const char *const only[] = { refusals[i].program, NULL };
 
@@ -499,7 +514,8 @@ TEST(the_verifier_refuses)
 		ASSERT_NE(NULL, o);
 		ASSERT_EQ(1, bpf_bed_only(o, only)) TH_LOG("%s", refusals[i].program);
 		EXPECT_GT(0, bpf_object__load(o)) TH_LOG("%s", refusals[i].program);
-		EXPECT_NE(NULL, strstr(bpf_log, refusals[i].words))
+		EXPECT_TRUE(strstr(bpf_log, refusals[i].words) ||
+			    (refusals[i].later && strstr(bpf_log, refusals[i].later)))
 			TH_LOG("%s: %s", refusals[i].program, bpf_log);
 		bpf_object__close(o);
 	}
@@ -580,7 +596,8 @@ TEST_F(produce, each_exec_is_a_message)
 	struct raw w;
 	int i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_FEED_SIZE,
 						      sizeof(ev)))));
 	ASSERT_EQ(0, sample_start(&s, self->name)) TH_LOG("%s", bpf_log);
@@ -611,7 +628,8 @@ TEST_F(produce, what_a_dead_worker_had_goes_to_another)
 	struct raw w;
 	int i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_FEED_SIZE,
 						      sizeof(ev)))));
 	ASSERT_EQ(0, sample_start(&s, self->name)) TH_LOG("%s", bpf_log);
@@ -732,7 +750,8 @@ TEST_F(produce, in_any_context_at_any_rate)
 	struct fire f;
 	struct raw w;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_EQ(0, raw_open(&w, self->name, RAW_WORK));
 	ASSERT_EQ(0, fire_start(&f, self->name)) TH_LOG("%s", bpf_log);
 	EXPECT_TRUE(all_kinds(&w));
@@ -760,7 +779,8 @@ TEST_F(produce, the_feed_changes_under_fire)
 	size_t i;
 	__u64 n;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_EQ(0, raw_open(&w, self->name, RAW_WORK));
 	ASSERT_EQ(0, fire_start(&f, self->name)) TH_LOG("%s", bpf_log);
 	for (i = 0; i < 2 * ARRAY_SIZE(feeds); i++) {
@@ -771,11 +791,8 @@ TEST_F(produce, the_feed_changes_under_fire)
 		n = sum(f.rig.tried);
 		EXPECT_TRUE(WAIT_FOR(sum(f.rig.tried) > n + 100));
 		/* With one record only one event at a time gets through. */
-		if (feeds[i % 7].nr) {
-			EXPECT_TRUE(one_from(&w, FROM_RAW_TP));
-		} else {
-			raw_work_off(&w);
-		}
+		EXPECT_TRUE(feeds[i % 7].nr ? one_from(&w, FROM_RAW_TP) :
+			    raw_work_off(&w) >= 0);
 	}
 	fire_end(&f);
 	EXPECT_TRUE(WAIT_FOR(settled(self->name)));
@@ -796,7 +813,8 @@ TEST_F(produce, the_channel_goes_and_comes_under_fire)
 	__u64 n;
 	int i;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	ASSERT_EQ(0, fire_start(&f, self->name)) TH_LOG("%s", bpf_log);
 	for (i = 0; i < 5; i++) {
 		ASSERT_EQ(0, raw_open(&w, self->name, RAW_WORK));
@@ -889,22 +907,18 @@ static int holder_end(struct holder *h)
 	return h->ret;
 }
 
-#define START_HOLDER(h, ...)						\
-	do {								\
-		int err_ = holder_start((h), __VA_ARGS__);		\
-		if (err_ == -ENOSYS)					\
-			SKIP(return, "no userfaultfd");			\
-		ASSERT_EQ(0, err_) TH_LOG("%s", bpf_log);		\
-	} while (0)
-
 TEST_F(produce, a_record_outlives_its_channel)
 {
 	struct holder h[2];
-	int i;
+	int i, err;
 
-	NEEDS_OBJECTS();
+	if (!built())
+		SKIP(return, NOT_BUILT);
 	for (i = 0; i < 2; i++) {
-		START_HOLDER(&h[i], self->name, i);
+		err = holder_start(&h[i], self->name, i);
+		if (err == -ENOSYS)
+			SKIP(return, "no userfaultfd");
+		ASSERT_EQ(0, err) TH_LOG("%s", bpf_log);
 		EXPECT_EQ(1, STAT(self->name, FEED_TAKEN));
 		/* A record is no message: the channel is empty. */
 		EXPECT_EQ(0, chan_del(self->name, i));
@@ -918,9 +932,14 @@ TEST_F(produce, a_record_outlives_its_feed)
 {
 	struct holder h;
 	struct rig rig;
+	int err;
 
-	NEEDS_OBJECTS();
-	START_HOLDER(&h, self->name, false);
+	if (!built())
+		SKIP(return, NOT_BUILT);
+	err = holder_start(&h, self->name, false);
+	if (err == -ENOSYS)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, err) TH_LOG("%s", bpf_log);
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_FEED, 3))));
 	/* The new one is whole. */
 	ASSERT_RIG(rig_new(&rig, self->name, syscalls));
