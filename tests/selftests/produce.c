@@ -487,17 +487,17 @@ static const struct {
 	const char *words;
 	const char *later;	/* what newer kernels say, if it is something else */
 } refusals[] = {
-	{ "forgets_to_commit", "Unreleased reference" },
-	{ "forgets_on_one_way", "Unreleased reference" },
-	{ "writes_beyond", "mem_size=64 off=64 size=1" },
-	{ "writes_after_commit", "invalid mem access 'scalar'" },
+	{ "forgets_to_commit", "Unreleased reference", NULL },
+	{ "forgets_on_one_way", "Unreleased reference", NULL },
+	{ "writes_beyond", "mem_size=64 off=64 size=1", NULL },
+	{ "writes_after_commit", "invalid mem access 'scalar'", NULL },
 	{ "commits_twice", "must point to scalar", "bpf_weir_commit expects referenced" },
-	{ "takes_it_for_granted", "NULL pointer passed to trusted" },
-	{ "takes_data_for_granted", "invalid mem access 'mem_or_null'" },
-	{ "has_no_constant_size", "const" },
-	{ "writes_to_the_record", "only read is supported" },
-	{ "makes_up_a_name", "const string" },
-	{ "is_of_a_wrong_type", "calling kernel function bpf_weir_reserve is not allowed" },
+	{ "takes_it_for_granted", "NULL pointer passed to trusted", NULL },
+	{ "takes_data_for_granted", "invalid mem access 'mem_or_null'", NULL },
+	{ "has_no_constant_size", "const", NULL },
+	{ "writes_to_the_record", "only read is supported", NULL },
+	{ "makes_up_a_name", "const string", NULL },
+	{ "is_of_a_wrong_type", "calling kernel function bpf_weir_reserve is not allowed", NULL },
 };
 
 TEST(the_verifier_refuses)
