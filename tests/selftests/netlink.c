@@ -48,7 +48,7 @@ static const struct {
 	{ "pool-low", WEIR_A_CHANNEL_POOL_LOW, 250, 999, false },
 	{ "pool-shrink", WEIR_A_CHANNEL_POOL_SHRINK, 125, 1000, false },
 	{ "feed", WEIR_A_CHANNEL_FEED, 0, 100, false },
-	{ "feed-size", WEIR_A_CHANNEL_FEED_SIZE, 256, 1024, false },
+	{ "feed-size", WEIR_A_CHANNEL_FEED_SIZE, 256, 900, false },
 	{ "state", WEIR_A_CHANNEL_STATE, WEIR_CHANNEL_STATE_RUNNING,
 	  WEIR_CHANNEL_STATE_DRAINING, false },
 };
