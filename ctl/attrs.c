@@ -102,6 +102,8 @@ static const struct def channel_defs[] = {
 	{ WEIR_A_CHANNEL_PREFILL, OWN, "prefill" },
 	{ WEIR_A_CHANNEL_MEMORY_CGROUP, TEXT, "memory-cgroup" },
 	{ WEIR_A_CHANNEL_STATE, CHOICE, "state", attrs_channel_state },
+	{ WEIR_A_CHANNEL_FEED, NUMBER, "feed" },
+	{ WEIR_A_CHANNEL_FEED_SIZE, NUMBER, "feed-size" },
 	{ WEIR_A_CHANNEL_FORCE, ASKED, "force" },
 	{ WEIR_A_CHANNEL_DRY_RUN, ASKED, "dry-run" },
 	{ WEIR_A_CHANNEL_AGE, NS, "age" },
@@ -264,6 +266,10 @@ static const struct def stats_defs[] = {
 	{ WEIR_A_STATS_DEATHS, NUMBER, "deaths" },
 	{ WEIR_A_STATS_REFUSED_POLICY, NUMBER, "refused-policy" },
 	{ WEIR_A_STATS_POLICY_ERRORS, NUMBER, "policy-errors" },
+	{ WEIR_A_STATS_FED, NUMBER, "fed" },
+	{ WEIR_A_STATS_FED_REFUSED, NUMBER, "fed-refused" },
+	{ WEIR_A_STATS_FEED_MISSED, NUMBER, "feed-missed" },
+	{ WEIR_A_STATS_FEED_TAKEN, NUMBER, "feed-taken" },
 	{ }
 };
 

@@ -105,6 +105,8 @@ const struct word settings_words[] = {
 	{ "pool-shrink", "PERCENT", NULL, "by this, 12.5%" },
 	{ "prefill", "SIZE:N,...", NULL, "buffers to have ready, by size" },
 	{ "memory-cgroup", "PATH", NULL, "that is charged, the creator's" },
+	{ "feed", "N", NULL, "records for BPF programs that send, 0" },
+	{ "feed-size", "SIZE", NULL, "bytes of one of these, 256B" },
 	{ "state", "WORD", attrs_channel_state, "what it does, running" },
 	{ "--dry-run", NULL, NULL, "let the kernel check, and change nothing" },
 	{ }
@@ -155,6 +157,8 @@ static const struct setting settings[] = {
 	{ TENTHS, WEIR_A_CHANNEL_POOL_SHRINK, 0, 5, 125 },
 	{ PREFILL, WEIR_A_CHANNEL_PREFILL, 0, 5 },
 	{ PATH, WEIR_A_CHANNEL_MEMORY_CGROUP, 0, 5 },
+	{ COUNT, WEIR_A_CHANNEL_FEED, 0, 5, 0 },
+	{ SIZE, WEIR_A_CHANNEL_FEED_SIZE, 0, 5, 256 },
 	{ CHOICE, WEIR_A_CHANNEL_STATE, 0, 0 },
 	{ DRY_RUN, WEIR_A_CHANNEL_DRY_RUN, 0, 0 },
 };

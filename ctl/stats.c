@@ -123,6 +123,19 @@ static void put_economy(struct nlattr **tb)
 		       number(tb, WEIR_A_STATS_SPINS));
 }
 
+/* What BPF programs send, and what became of what they did not. */
+static void put_feed(struct nlattr **tb)
+{
+	if (number(tb, WEIR_A_STATS_FED) || number(tb, WEIR_A_STATS_FED_REFUSED) ||
+	    number(tb, WEIR_A_STATS_FEED_MISSED) ||
+	    number(tb, WEIR_A_STATS_FEED_TAKEN))
+		printf("  from BPF programs: accepted %llu, refused %llu, no record free %llu, on their way %llu\n",
+		       number(tb, WEIR_A_STATS_FED),
+		       number(tb, WEIR_A_STATS_FED_REFUSED),
+		       number(tb, WEIR_A_STATS_FEED_MISSED),
+		       number(tb, WEIR_A_STATS_FEED_TAKEN));
+}
+
 static void put_counters(struct nlattr **tb)
 {
 	unsigned long long unseen = number(tb, WEIR_A_STATS_CRASHED_UNSEEN);
@@ -155,6 +168,7 @@ static void put_counters(struct nlattr **tb)
 	       number(tb, WEIR_A_STATS_BLOCKED), number(tb, WEIR_A_STATS_STALE),
 	       number(tb, WEIR_A_STATS_RING_ERRORS),
 	       number(tb, WEIR_A_STATS_DEATHS));
+	put_feed(tb);
 	put_economy(tb);
 }
 

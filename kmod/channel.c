@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "device.h"
 #include "endpoint.h"
+#include "feed.h"
 #include "load.h"
 #include "netlink.h"
 #include "policy.h"
@@ -300,9 +301,8 @@ static int use_policy(struct weir_channel *ch, const char *policy)
  * @cgroup: path of the memory cgroup to charge, or NULL for the caller's
  *
  * Return: the channel with a reference for the caller; -EEXIST, -ENOSPC too
- * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get() or weir_policy_use()
- * says. Context: may
- * sleep.
+ * many channels, -ENOMEM, -EINTR, or what weir_cgroup_get(), weir_policy_use()
+ * or weir_feed_configure() say. Context: may sleep.
  */
 struct weir_channel *weir_channel_create(const char *name,
 					 const struct weir_rights *rights,
@@ -323,8 +323,12 @@ struct weir_channel *weir_channel_create(const char *name,
 	if (!err)
 		kref_get(&ch->ref);
 	mutex_unlock(&table_lock);
+	if (err)
+		goto err_put;
+	err = weir_feed_configure(ch, cfg->feed, cfg->feed_size);
 	if (!err)
 		return ch;
+	weir_channel_delete(ch, true);
 err_put:
 	weir_channel_put(ch);
 	return ERR_PTR(err);
@@ -397,10 +401,12 @@ static int unlink_channel(struct weir_channel *ch, bool force)
  * reclaimed, which unmaps it. weir_channel_end() starts neither news nor loads
  * of a closed channel, nobody asks its clients for memory (weir_recall()), and
  * what had been started before is waited for, here or
- * at the latest in free_channel(), when nobody has a reference.
+ * at the latest in free_channel(), when nobody has a reference. A BPF program that
+ * has a record keeps its buffer and, through the feed, a reference.
  */
 static void dismantle(struct weir_channel *ch)
 {
+	weir_feed_end(ch);
 	end_clients(ch);
 	weir_device_end_readers(ch);
 	weir_policy_drop(ch);	/* none is attached to a closed engine */
@@ -483,7 +489,7 @@ int weir_channel_set_rights(struct weir_channel *ch,
  * @ch: channel
  * @cfg: valid
  *
- * Context: may sleep.
+ * All but the feed's, which may fail: weir_feed_configure(). Context: may sleep.
  */
 void weir_channel_configure(struct weir_channel *ch,
 			    const struct weir_config *cfg)
@@ -648,6 +654,7 @@ void weir_channel_exit(void)
 		if (!err)
 			dismantle(ch);
 	}
+	weir_feed_exit();
 	destroy_workqueue(weir_channel_wq);
 	xa_destroy(&table);
 }

@@ -11,6 +11,8 @@
 #include "core/engine.h"
 #include "pool.h"
 
+struct weir_feed;
+
 /**
  * struct weir_endpoint - a peer that can sleep
  * @wait: for completions, for settlement, for its end. @poll: who polls; apart,
@@ -51,7 +53,8 @@ struct weir_rights {
  * @policy: what its engine's hook is attached to, or NULL. @policy_link: among
  *	those that use it. Both under the lock of policy.c.
  * @full_at: ns, last notification of that kind; only @news.
- * @enters: @wakeups: @spins: counted without a lock.
+ * @feed: of BPF programs, or NULL; see feed.c.
+ * @enters: @wakeups: @spins: @feed_missed: counted without a lock.
  */
 struct weir_channel {
 	char name[WEIR_NAME_MAX + 1];
@@ -75,6 +78,7 @@ struct weir_channel {
 
 	struct mutex writer_lock;
 	struct weir_endpoint writer;
+	struct weir_feed __rcu *feed;
 
 	spinlock_t sync_lock;
 	struct hrtimer timer;
@@ -96,6 +100,7 @@ struct weir_channel {
 	atomic64_t enters;
 	atomic64_t wakeups;
 	atomic64_t spins;
+	atomic64_t feed_missed;
 };
 
 extern struct workqueue_struct *weir_channel_wq;

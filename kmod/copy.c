@@ -20,8 +20,12 @@ static struct weir_msg *pop_idle(struct weir_channel *ch, u32 cls)
 	return weir_engine_pop_idle(&ch->eng, cls);
 }
 
-/* The buffer was not used after all. In a closed channel its block may go. */
-static void push_idle(struct weir_channel *ch, struct weir_msg *msg)
+/**
+ * weir_copy_unused - a buffer was not used after all
+ * @ch: channel; if it is closed the buffer's block may go
+ * @msg: from weir_engine_pop_idle()
+ */
+void weir_copy_unused(struct weir_channel *ch, struct weir_msg *msg)
 {
 	struct weir_block *b = msg->blk;
 	struct weir_change c;
@@ -247,7 +251,7 @@ static int copy_once(struct weir_channel *ch, struct iov_iter *from,
 	if (err)
 		iov_iter_revert(from, len - iov_iter_count(from));
 	if (err)
-		push_idle(ch, msg);
+		weir_copy_unused(ch, msg);
 	return err;
 }
 

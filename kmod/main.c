@@ -15,6 +15,7 @@
 #include "netlink.h"
 #include "policy.h"
 #include "pools.h"
+#include "produce.h"
 
 static int __init weir_init(void)
 {
@@ -40,6 +41,7 @@ static int __init weir_init(void)
 	if (err)
 		pr_notice("no policies from BPF programs on this kernel: error %d\n",
 			  -err);
+	weir_produce_init();
 	return 0;
 
 err_device:
@@ -54,8 +56,9 @@ err_fs:
 }
 
 /*
- * Only entered with no client, no open device file, no message and no loaded
- * policy: each of these holds the module. Netlink goes first, so that no channel can appear;
+ * Only entered with no client, no open device file, no message, no loaded policy
+ * and no BPF program that uses the module's functions: each of these holds the
+ * module. Netlink goes first, so that no channel can appear;
  * then processes whose end is just being handled are waited for; then the
  * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.

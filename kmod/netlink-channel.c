@@ -9,6 +9,7 @@
 
 #include "cgroup.h"
 #include "client.h"
+#include "feed.h"
 #include "policy.h"
 
 #define CHANNEL_SIZE	4096	/* bytes of attributes, more than ever put */
@@ -79,6 +80,8 @@ static const struct field fields[] = {
 	      100000),
 	FIELD("state", STATE, state, 0, WEIR_CHANNEL_STATE_DRAINING,
 	      WEIR_CHANNEL_STATE_RUNNING),
+	FIELD("feed", FEED, feed, 0, WEIR_FEED_MAX, 0),
+	FIELD("feed-size", FEED_SIZE, feed_size, 1, WEIR_FEED_SIZE_MAX, 256),
 };
 
 static u64 get_field(const struct weir_config *cfg, const struct field *f)
@@ -331,6 +334,39 @@ static int check_prefill(struct genl_info *info, const struct weir_config *cfg)
 	return 0;
 }
 
+/* The memory that is set aside, in whole blocks. */
+static int check_feed(struct genl_info *info, const struct weir_config *cfg)
+{
+	u32 cls = weir_class_for(cfg->feed_size);
+	u64 bytes = DIV_ROUND_UP(cfg->feed, weir_block_bufs(cls)) *
+		    weir_block_size(cls);
+
+	if (!cfg->feed)
+		return 0;
+	if (cfg->feed_size > cfg->message_max)
+		return refuse(info, cfg, WEIR_A_CHANNEL_FEED_SIZE,
+			      WEIR_A_CHANNEL_MESSAGE_MAX);
+	if (bytes <= cfg->memory_max)
+		return 0;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "feed %u of feed-size %u takes %llu bytes, memory-max is %llu",
+			   cfg->feed, cfg->feed_size, bytes, cfg->memory_max);
+	blame(info, WEIR_A_CHANNEL_FEED, WEIR_A_CHANNEL_FEED_SIZE);
+	return -EINVAL;
+}
+
+static void explain_feed(struct genl_info *info, const struct weir_config *cfg,
+			 int err)
+{
+	if (err != -ENOMEM && err != -ENOBUFS)
+		return;
+	NL_SET_ERR_MSG_FMT(info->extack,
+			   "feed %u of feed-size %u cannot be had: no memory%s",
+			   cfg->feed, cfg->feed_size, err == -ENOBUFS ?
+			   " left of memory-max" : "");
+	blame(info, WEIR_A_CHANNEL_FEED, WEIR_A_CHANNEL_FEED_SIZE);
+}
+
 static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 {
 	if (cfg->memory_min > cfg->memory_max)
@@ -345,7 +381,8 @@ static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 	if (cfg->pool_low >= cfg->pool_high)
 		return refuse(info, cfg, WEIR_A_CHANNEL_POOL_LOW,
 			      WEIR_A_CHANNEL_POOL_HIGH);
-	return check_memories(info, cfg) ?: check_prefill(info, cfg);
+	return check_memories(info, cfg) ?: check_prefill(info, cfg) ?:
+	       check_feed(info, cfg);
 }
 
 static int parse_config(struct genl_info *info, struct weir_config *cfg)
@@ -452,10 +489,14 @@ static void explain_create(struct genl_info *info, int err, const char *name,
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
 					info->attrs[WEIR_A_CHANNEL_NAME],
 					"channel \"%s\" exists already", name);
-	else if (err == -ENOMEM)
+	else if (err == -ENOMEM && !cfg->feed)
 		NL_SET_ERR_MSG_FMT(info->extack,
 				   "memory-min %llu cannot be had",
 				   cfg->memory_min);
+	else if (err == -ENOMEM || err == -ENOBUFS)
+		NL_SET_ERR_MSG_FMT(info->extack,
+				   "memory-min %llu and feed %u of %u bytes cannot be had",
+				   cfg->memory_min, cfg->feed, cfg->feed_size);
 	else if (err == -ENOSPC)
 		GENL_SET_ERR_MSG(info, "too many channels");
 	else if (named_policy(info))
@@ -515,7 +556,8 @@ int weir_nl_channel_new_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /*
- * What the owner may not change without CAP_NET_ADMIN: who may use the channel;
+ * What the owner may not change without CAP_NET_ADMIN: who may use the channel,
+ * BPF programs included;
  * what it takes of the host's memory and, by spinning, of its processors; and
  * the shares by which users are kept from each other.
  */
@@ -527,6 +569,7 @@ static bool beyond_owner(struct genl_info *info)
 		WEIR_A_CHANNEL_DEAD_MAX, WEIR_A_CHANNEL_CLIENTS_MAX,
 		WEIR_A_CHANNEL_CLIENT_MEMORY, WEIR_A_CHANNEL_UID_MEMORY,
 		WEIR_A_CHANNEL_SENDER_MAX, WEIR_A_CHANNEL_SPIN,
+		WEIR_A_CHANNEL_FEED, WEIR_A_CHANNEL_FEED_SIZE,
 	};
 	u32 i;
 
@@ -587,6 +630,11 @@ static int set_channel(struct genl_info *info, struct weir_channel *ch)
 	err = err ?: check_constant(info, ch, &cfg);
 	if (err || info->attrs[WEIR_A_CHANNEL_DRY_RUN])
 		return err;
+	err = weir_feed_configure(ch, cfg.feed, cfg.feed_size);
+	if (err) {
+		explain_feed(info, &cfg, err);
+		return err;
+	}
 	err = use_policy(info, ch);
 	err = err ?: weir_channel_set_rights(ch, &rights);
 	if (err)

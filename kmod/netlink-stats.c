@@ -4,6 +4,8 @@
  */
 #include "netlink.h"
 
+#include "feed.h"
+
 #define STATS_SIZE	32768	/* bytes of attributes, more than ever put */
 
 /* A copy made at one moment, so that the accounting identity can be checked. */
@@ -104,6 +106,9 @@ static int put_stats(struct sk_buff *skb, struct weir_channel *ch,
 	      put_u64(skb, WEIR_A_STATS_WAKEUPS,
 		      atomic64_read(&ch->wakeups)) ?:
 	      put_u64(skb, WEIR_A_STATS_SPINS, atomic64_read(&ch->spins)) ?:
+	      put_u64(skb, WEIR_A_STATS_FEED_MISSED,
+		      atomic64_read(&ch->feed_missed)) ?:
+	      put_u64(skb, WEIR_A_STATS_FEED_TAKEN, weir_feed_taken(ch)) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_WAITING, h + WEIR_HIST_WAITING) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_WORKING, h + WEIR_HIST_WORKING) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_TOTAL, h + WEIR_HIST_TOTAL) ?:

@@ -47,6 +47,8 @@
 	X(sweeps, SWEEPS, "looks at such a sender's ring")		\
 	X(deaths, DEATHS, "clients whose process ended")		\
 	X(refused_policy, REFUSED_POLICY, "of refused_full, by the policy") \
-	X(policy_errors, POLICY_ERRORS, "policy's answers that could not be followed")
+	X(policy_errors, POLICY_ERRORS, "policy's answers that could not be followed") \
+	X(fed, FED, "of those accepted, from BPF programs")		\
+	X(fed_refused, FED_REFUSED, "of those refused, from BPF programs")
 
 #endif /* _WEIR_COUNTERS_H */

@@ -25,6 +25,7 @@ enum weir_policy_id {
  * @policy: what decides where the engine has no other; see struct weir_hook.
  *	@policy_errors, @policy_budget: for that other.
  * @prefill: buffers of each class to have ready.
+ * @feed: records of @feed_size bytes for BPF programs; 0 for none.
  */
 struct weir_config {
 	u64 memory_min;
@@ -67,6 +68,8 @@ struct weir_config {
 	u32 dead_max;
 	u32 redeliver_max;
 	u32 state;
+	u32 feed;
+	u32 feed_size;
 };
 
 #endif /* _WEIR_CORE_CONFIG_H */

@@ -20,7 +20,7 @@ for pair in messages=65536 memory_min=1048576 memory_max=67108864 message_max=10
 	sender_max=100 ttl_ns=0 batch_min=1 batch_max=256 batch_bytes=0 batch_cost=0 \
 	priority_burst=64 spin_ns=20000 clients_max=1024 client_memory=0 uid_memory=0 \
 	pool_interval_ns=100000000 pool_high=800 pool_grow=250 pool_low=250 \
-	pool_shrink=125 prefill=[] memory_cgroup=null state=running perm=0660; do
+	pool_shrink=125 prefill=[] feed=0 feed_size=256 memory_cgroup=null state=running perm=0660; do
 	same "default ${pair%%=*}" "${pair#*=}" "$(value "$a" "${pair%%=*}")"
 done
 
@@ -51,14 +51,14 @@ rest=(messages 100 memory 1M..32M message-max 64K overflow drop-new sender-max 3
 	inflight auto batch auto linger 0 priorities 8 mode fanout ttl 90s zerocopy off
 	batch-min 2 batch-max 99 batch-bytes 1536K batch-cost 18446744073709551615
 	priority-burst 7 policy-errors 8 policy-budget 9us spin 1500ns clients-max 12 client-memory 1M uid-memory 2M
-	pool-interval 250ms pool-high 87.5% pool-grow 0 pool-low 12% pool-shrink 0.1%)
+	pool-interval 250ms pool-high 87.5% pool-grow 0 pool-low 12% pool-shrink 0.1% feed 20 feed-size 1K)
 new_channel "${rest[@]}"
 c=$channel
 for pair in overflow=drop-new sender_max=30 batch=0 priorities=8 mode=fanout \
 	ttl_ns=90000000000 zerocopy=false batch_min=2 batch_max=99 batch_bytes=1572864 \
 	priority_burst=7 policy_errors=8 policy_budget_ns=9000 spin_ns=1500 clients_max=12 client_memory=1048576 \
 	uid_memory=2097152 pool_interval_ns=250000000 pool_high=875 pool_grow=0 \
-	pool_low=120 pool_shrink=1; do
+	pool_low=120 pool_shrink=1 feed=20 feed_size=1024; do
 	same "given ${pair%%=*}" "${pair#*=}" "$(value "$c" "${pair%%=*}")"
 done
 for ((i = 0; i < ${#rest[@]}; i += 2)); do
@@ -75,13 +75,13 @@ same "and makes the same of it" "$(attributes "$c")" "$(attributes "$channel")"
 check "all that can be set is set" weirctl channel set "$a" overflow drop-old sender-max 50% \
 	batch auto ttl 1h zerocopy off batch-min 3 batch-max 4 batch-bytes 1K batch-cost 5 \
 	priority-burst 6 spin 0 clients-max 7 client-memory 8M uid-memory 9M \
-	pool-interval 10ms pool-high 100% pool-grow 1% pool-low 99.9% pool-shrink 100%
+	pool-interval 10ms pool-high 100% pool-grow 1% pool-low 99.9% pool-shrink 100% feed 5 feed-size 300B
 like "set is shown" "* sender-max 50% *batch auto*ttl 1h*batch-min 3 *spin 0 *pool-low 99.9% *" \
 	"$(attributes "$a" | tr -s ' \n' '  ')"
 check "and set back" weirctl channel set "$a" overflow block sender-max 100% ttl off \
 	zerocopy on batch-min 1 batch-max 256 batch-bytes 0 batch-cost 0 priority-burst 64 \
 	spin 20us clients-max 1024 client-memory 0 uid-memory 0 pool-interval 100ms \
-	pool-high 80% pool-grow 25% pool-low 25% pool-shrink 12.5%
+	pool-high 80% pool-grow 25% pool-low 25% pool-shrink 12.5% feed 0 feed-size 256B
 same "is not shown again" 3 "$(attributes "$a" | wc -l)"
 
 # ---- profiles ----

@@ -53,6 +53,13 @@ out_of_range pool-high 100.1% 1001 1..1000
 out_of_range pool-grow 200% 2000 0..1000
 out_of_range pool-low 100% 1000 0..999
 out_of_range pool-shrink 100.1% 1001 0..1000
+out_of_range feed 4097 4097 0..4096
+out_of_range feed-size 0 0 1..65536
+out_of_range feed-size 65K 66560 1..65536
+refused 1 "channel add x: kernel: feed-size 2000 contradicts message-max 1000 ($nothing)" \
+	weirctl channel add x feed 1 feed-size 2000B message-max 1000B
+refused 1 "channel add x: kernel: feed 4096 of feed-size 65536 takes 268435456 bytes, memory-max is 67108864 ($nothing)" \
+	weirctl channel add x feed 4096 feed-size 64K
 refused 1 "channel add x: kernel: batch-min 9 contradicts batch-max 8 ($nothing)" \
 	weirctl channel add x batch-min 9 batch-max 8
 refused 1 "channel set $c: kernel: batch-min 257 contradicts batch-max 256 ($nothing)" \
@@ -143,7 +150,7 @@ weirctl channel set "$c" perm 65534::
 expect_exit "an owner may change" 0 as_nobody weirctl channel set "$c" batch 5
 refused 1 "channel set $c: kernel: changing this needs CAP_NET_ADMIN (EPERM, nothing changed); try sudo" \
 	as_nobody weirctl channel set "$c" messages 5
-for pair in 'sender-max 50%' 'clients-max 5' 'client-memory 8M' 'uid-memory 8M' 'spin 5us'; do
+for pair in 'sender-max 50%' 'clients-max 5' 'client-memory 8M' 'uid-memory 8M' 'spin 5us' 'feed 8' 'feed-size 1K'; do
 	# shellcheck disable=SC2086
 	refused 1 "channel set $c: kernel: changing this needs CAP_NET_ADMIN (EPERM, nothing changed); try sudo" \
 		as_nobody weirctl channel set "$c" $pair

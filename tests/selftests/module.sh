@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Loading and unloading: refused while a client is attached or a message is
-# held, fine with idle channels, and again and again. Takes the module from
+# held, or a BPF program sends; fine with idle channels, and again and again. Takes the module from
 # $WEIR_KO; runs alone, as it unloads what others use.
 # shellcheck disable=SC2317 # functions that only ok() calls
 set -u
@@ -11,6 +11,8 @@ ko=${WEIR_KO:-$top/build/${WEIR_KERNEL:-lts}/weir.ko}
 tool=$top/build/selftests/modtool
 number=0 failed=0
 channel=test-module
+object=$top/build/bpf/exec_feed.bpf.o
+pins=/sys/fs/bpf/test-module
 
 skip()
 {
@@ -62,6 +64,7 @@ clean_up()
 	[ -z "$job" ] || kill "$job" 2>/dev/null
 	loaded || insmod "$ko"
 	"$tool" clear
+	unfeed
 	rm -rf "$tmp"
 }
 
@@ -104,11 +107,35 @@ again()
 	done
 }
 
+# The sample in bpf/, as a person would use it.
+feed()
+{
+	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf || return 1
+	bpftool prog loadall "$object" "$pins" autoattach
+}
+
+unfeed()
+{
+	rm -rf "${pins:?}"
+}
+
+# Where nothing can be loaded there is nothing to refuse.
+if_fed() # NAME COMMAND...
+{
+	if [ -r "$object" ] && command -v bpftool >/dev/null; then
+		ok "$@"
+	else
+		number=$((number + 1))
+		echo "ok $number $1 # SKIP no bpftool, or no $object"
+	fi
+}
+
 # What tests before this one were killed over.
+unfeed
 "$tool" clear
 
 echo "TAP version 13"
-echo "1..14"
+echo "1..20"
 ok "an idle module unloads" unload
 ok "it is gone" test ! -e /dev/weir
 ok "it loads again" insmod "$ko"
@@ -121,6 +148,12 @@ ok "unloading is refused with a message" refused
 ok "the message goes" "$tool" purge "$channel"
 ok "an idle channel does not keep it" unload
 ok "its device is gone" test ! -e "/dev/weir/$channel"
+ok "it loads once more" insmod "$ko"
+if_fed "a BPF program attaches" feed
+if_fed "unloading is refused with a BPF program" refused
+ok "a channel is made for it" "$tool" add "$channel"
+if_fed "the program goes" unfeed
+ok "a channel does not keep it" unload
 ok "ten times in a row" again
 ok "and is left loaded" insmod "$ko"
 exit $((failed != 0))

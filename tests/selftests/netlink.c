@@ -49,6 +49,8 @@ static const struct {
 	{ "pool-shrink", WEIR_A_CHANNEL_POOL_SHRINK, 125, 1000, false },
 	{ "policy-errors", WEIR_A_CHANNEL_POLICY_ERRORS, 64, 1, false },
 	{ "policy-budget", WEIR_A_CHANNEL_POLICY_BUDGET, 100000, 1000000000, false },
+	{ "feed", WEIR_A_CHANNEL_FEED, 0, 100, false },
+	{ "feed-size", WEIR_A_CHANNEL_FEED_SIZE, 256, 900, false },
 	{ "state", WEIR_A_CHANNEL_STATE, WEIR_CHANNEL_STATE_RUNNING,
 	  WEIR_CHANNEL_STATE_DRAINING, false },
 };

@@ -130,6 +130,9 @@ TEST_F(nlbad, numbers_out_of_range)
 		{ WEIR_A_CHANNEL_POOL_GROW, 1001 },
 		{ WEIR_A_CHANNEL_POOL_LOW, 1000 },
 		{ WEIR_A_CHANNEL_POOL_SHRINK, 1001 },
+		{ WEIR_A_CHANNEL_FEED, 4097 },
+		{ WEIR_A_CHANNEL_FEED_SIZE, 0 },
+		{ WEIR_A_CHANNEL_FEED_SIZE, 65537 },
 	};
 	char value[32];
 	size_t i;
