@@ -26,7 +26,9 @@
 /* What sched_ext calls things; its own header comes with no distribution. */
 #define SCX_DSQ_LOCAL		0x8000000000000002ULL
 #define SCX_ENQ_WAKEUP		1
-#define SCX_KICK_PREEMPT	2
+#define SCX_ENQ_PREEMPT		(1ULL << 32)
+#define SCX_ENQ_LAST		(1ULL << 41)
+#define SCX_OPS_ENQ_LAST	2
 #define SCX_TASK_QUEUED		1
 
 #define PF_KTHREAD		0x00200000
@@ -36,21 +38,20 @@
 
 #define MSEC			1000000ULL
 #define SLICE_WORK		(4 * MSEC)
-#define SLICE_OTHERS		(5 * MSEC)
-#define SLICE_FORCED		(2 * MSEC)
+#define SLICE_OTHERS		(3 * MSEC)
 
 /*
  * So long may tasks with messages use a CPU before the others have their turn,
  * and so many times faster do the others make up for it: a fifth is theirs.
  */
-#define SPAN			(8 * MSEC)
+#define SPAN			(4 * SLICE_OTHERS)
 #define MAKES_UP		4
 
 /* Nobody saves up more time than that, nor owes more. */
-#define CREDIT_MAX		SLICE_OTHERS
+#define CREDIT_MAX		(5 * MSEC)
 #define DEBT_MAX		(100 * MSEC)
 
-#define RANK_MAX		256	/* of bpf_weir_task_rank() */
+#define RANK_MAX		256	/* of bpf_weir_rank() */
 #define STEP			(30 * 1000ULL)	/* ns of head start per rank */
 
 #define PROBES			16	/* CPUs looked at for one to take */
@@ -64,15 +65,18 @@
 struct sched_ext_entity___weir {
 	u32 flags;
 	u32 weight;
-	u64 slice;
 };
 
 struct task_struct___weir {
 	struct sched_ext_entity___weir scx;
 };
 
+enum scx_exit_kind___weir {
+	EXIT_NONE,
+};
+
 struct scx_exit_info___weir {
-	u32 kind;
+	enum scx_exit_kind___weir kind;
 	s64 exit_code;
 	const char *reason;
 	char *msg;
@@ -92,16 +96,19 @@ struct sched_ext_ops___weir {
 	void (*enable)(struct task_struct *p);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info___weir *info);
+	u64 flags;
 	u32 timeout_ms;
 	char name[128];
 };
 
-u32 bpf_weir_task_rank(struct task_struct *p) __ksym;
+u32 bpf_weir_rank(u64 mm) __ksym;
+
+bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *mask) __ksym;
 
 s32 scx_bpf_create_dsq(u64 dsq, s32 node) __ksym;
 s32 scx_bpf_select_cpu_dfl(struct task_struct *p, s32 prev, u64 flags,
 			   bool *idle) __ksym;
-void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
+u32 scx_bpf_nr_cpu_ids(void) __ksym;
 s32 scx_bpf_task_cpu(const struct task_struct *p) __ksym;
 
 /* Names before Linux 6.13, and after. */
@@ -116,15 +123,12 @@ void scx_bpf_dsq_insert_vtime(struct task_struct *p, u64 dsq, u64 slice,
 bool scx_bpf_consume(u64 dsq) __ksym __weak;
 bool scx_bpf_dsq_move_to_local(u64 dsq) __ksym __weak;
 
-/* Before there was this one, the field was written. */
-bool scx_bpf_task_set_slice(struct task_struct *p, u64 slice) __ksym __weak;
-
 /*
  * What is known of a task. @vtime: what it has used, by weight. @mark: its run
  * time when it was last charged. @ranked: it had messages when it was last put
  * on a queue.
  */
-struct task {
+struct task_state {
 	u64 vtime;
 	u64 mark;
 	bool ranked;
@@ -135,7 +139,7 @@ struct task {
  * @others: it runs a task without any, which may be preempted.
  * @forced: the next one, or this, has waited for it long enough.
  */
-struct cpu {
+struct cpu_state {
 	u64 owed;
 	bool others;
 	bool forced;
@@ -145,14 +149,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct task);
+	__type(value, struct task_state);
 } tasks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct cpu);
+	__type(value, struct cpu_state);
 } cpus SEC(".maps");
 
 struct {
@@ -169,19 +173,17 @@ struct {
 	__type(value, struct weir_scheduler_exit);
 } last_exit SEC(".maps");
 
-const volatile u32 nr_cpus = 1;		/* the tool sets it */
-
 /* Of the task without messages that ran last; a hint, like each of its kind. */
 static u64 vtime_now;
 
 static const u32 zero;
 
-static struct task *task_of(struct task_struct *p)
+static struct task_state *task_of(struct task_struct *p)
 {
 	return bpf_task_storage_get(&tasks, p, NULL, 0);
 }
 
-static struct cpu *this_cpu(void)
+static struct cpu_state *this_cpu(void)
 {
 	return bpf_map_lookup_elem(&cpus, &zero);
 }
@@ -218,12 +220,10 @@ static bool take(u64 dsq)
 	return scx_bpf_consume(dsq);
 }
 
-static void set_slice(struct task_struct *p, u64 slice)
+/* A kernel thread may borrow an address space. */
+static u32 rank_of(struct task_struct *p)
 {
-	if (bpf_ksym_exists(scx_bpf_task_set_slice))
-		scx_bpf_task_set_slice(p, slice);
-	else
-		((struct task_struct___weir *)p)->scx.slice = slice;
+	return p->flags & PF_KTHREAD ? 0 : bpf_weir_rank((u64)BPF_CORE_READ(p, mm));
 }
 
 static u32 weight(struct task_struct *p)
@@ -241,21 +241,31 @@ static bool before(u64 a, u64 b)
 /* Does that CPU run a task that may be preempted? */
 static bool may_take(s32 cpu)
 {
-	const struct cpu *c = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu);
+	const struct cpu_state *c = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu);
 
 	return c && c->others && !c->forced;
+}
+
+/* The same, and nobody else is to preempt it. */
+static bool take_cpu(s32 cpu)
+{
+	struct cpu_state *c = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu);
+
+	if (!c || !c->others || c->forced)
+		return false;
+	c->others = false;
+	return true;
 }
 
 /* A CPU for a task with messages, none being idle. */
 static s32 victim(const struct task_struct *p, s32 cpu)
 {
-	s32 next = cpu;
-	u32 i;
+	s32 i, next = cpu, nr = scx_bpf_nr_cpu_ids();
 
 	if (may_take(cpu))
 		return cpu;
-	for (i = 0; i < PROBES && i + 1 < nr_cpus; i++) {
-		next = next + 1 < nr_cpus ? next + 1 : 0;
+	for (i = 0; i < PROBES && i + 1 < nr; i++) {
+		next = next + 1 < nr ? next + 1 : 0;
 		if (bpf_cpumask_test_cpu(next, p->cpus_ptr) && may_take(next))
 			return next;
 	}
@@ -267,8 +277,8 @@ s32 BPF_PROG(select_cpu, struct task_struct *p, s32 prev, u64 flags)
 {
 	bool idle = false;
 	s32 cpu = scx_bpf_select_cpu_dfl(p, prev, flags, &idle);
-	u32 rank = bpf_weir_task_rank(p);
-	struct task *t = task_of(p);
+	u32 rank = rank_of(p);
+	struct task_state *t = task_of(p);
 
 	if (!t)
 		return cpu;
@@ -282,19 +292,19 @@ s32 BPF_PROG(select_cpu, struct task_struct *p, s32 prev, u64 flags)
 
 static void enqueue_work(struct task_struct *p, u32 rank, u64 flags)
 {
-	s32 cpu = scx_bpf_task_cpu(p);
-
+	if (flags & SCX_ENQ_WAKEUP && take_cpu(scx_bpf_task_cpu(p))) {
+		insert(p, SCX_DSQ_LOCAL, SLICE_WORK, flags | SCX_ENQ_PREEMPT);
+		count(prioritised, 1);
+		count(preempted, 1);
+		return;
+	}
 	if (rank > RANK_MAX)
 		rank = RANK_MAX;
 	insert_at(p, QUEUE_WORK, SLICE_WORK,
 		  bpf_ktime_get_ns() + (RANK_MAX - rank) * STEP, flags);
-	if (flags & SCX_ENQ_WAKEUP && may_take(cpu)) {
-		scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
-		count(preempted, 1);
-	}
 }
 
-static void enqueue_other(struct task_struct *p, struct task *t, u64 flags)
+static void enqueue_other(struct task_struct *p, struct task_state *t, u64 flags)
 {
 	u64 now = vtime_now;
 
@@ -308,15 +318,18 @@ static void enqueue_other(struct task_struct *p, struct task *t, u64 flags)
 SEC("struct_ops/enqueue")
 void BPF_PROG(enqueue, struct task_struct *p, u64 flags)
 {
-	u32 rank = bpf_weir_task_rank(p);
-	struct task *t = task_of(p);
+	u32 rank = rank_of(p);
+	struct task_state *t = task_of(p);
 
+	if (t)
+		t->ranked = rank;
 	/* What a CPU's own kernel threads do others wait for. */
-	if (!t || (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1)) {
-		insert(p, SCX_DSQ_LOCAL, SLICE_OTHERS, flags);
+	if (!t || flags & SCX_ENQ_LAST ||
+	    (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1)) {
+		insert(p, SCX_DSQ_LOCAL, rank ? SLICE_WORK : SLICE_OTHERS,
+		       flags);
 		return;
 	}
-	t->ranked = rank;
 	if (rank)
 		enqueue_work(p, rank, flags);
 	else
@@ -324,7 +337,7 @@ void BPF_PROG(enqueue, struct task_struct *p, u64 flags)
 }
 
 /* What a task has used since it was last charged. */
-static void charge(struct task_struct *p, struct task *t, struct cpu *c)
+static void charge(struct task_struct *p, struct task_state *t, struct cpu_state *c)
 {
 	u64 used = p->se.sum_exec_runtime - t->mark;
 	u64 paid = used * MAKES_UP;
@@ -340,24 +353,27 @@ static void charge(struct task_struct *p, struct task *t, struct cpu *c)
 	}
 }
 
-/* Has the task that runs messages left, and may it go on with them? */
-static bool goes_on(struct task_struct *prev, struct cpu *c)
+/*
+ * Has the task that runs messages left, and may it go on with them? Then it is
+ * enqueued as the last there is.
+ */
+static bool goes_on(struct task_struct *prev, struct cpu_state *c)
 {
-	struct task *t;
+	struct task_state *t;
 
 	if (!prev || c->owed >= SPAN)
 		return false;
 	if (!(((struct task_struct___weir *)prev)->scx.flags & SCX_TASK_QUEUED))
 		return false;
 	t = task_of(prev);
-	return t && t->ranked && bpf_weir_task_rank(prev);
+	return t && t->ranked && rank_of(prev);
 }
 
 SEC("struct_ops/dispatch")
 void BPF_PROG(dispatch, s32 cpu, struct task_struct *prev)
 {
-	struct cpu *c = this_cpu();
-	struct task *t;
+	struct cpu_state *c = this_cpu();
+	struct task_state *t;
 
 	if (!c)
 		return;
@@ -376,19 +392,15 @@ void BPF_PROG(dispatch, s32 cpu, struct task_struct *prev)
 		count(prioritised, 1);
 		return;
 	}
-	if (goes_on(prev, c)) {
-		set_slice(prev, SLICE_WORK);
-		return;
-	}
-	if (take(QUEUE_OTHERS))
+	if (!goes_on(prev, c) && take(QUEUE_OTHERS))
 		count(others, 1);
 }
 
 SEC("struct_ops/running")
 void BPF_PROG(running, struct task_struct *p)
 {
-	struct task *t = task_of(p);
-	struct cpu *c = this_cpu();
+	struct task_state *t = task_of(p);
+	struct cpu_state *c = this_cpu();
 
 	if (!t || !c)
 		return;
@@ -396,8 +408,6 @@ void BPF_PROG(running, struct task_struct *p)
 	c->others = !t->ranked;
 	if (t->ranked)
 		return;
-	if (c->forced)
-		set_slice(p, SLICE_FORCED);
 	if (before(vtime_now, t->vtime))
 		vtime_now = t->vtime;
 }
@@ -405,8 +415,8 @@ void BPF_PROG(running, struct task_struct *p)
 SEC("struct_ops/stopping")
 void BPF_PROG(stopping, struct task_struct *p, bool runnable)
 {
-	struct task *t = task_of(p);
-	struct cpu *c = this_cpu();
+	struct task_state *t = task_of(p);
+	struct cpu_state *c = this_cpu();
 
 	if (!t || !c)
 		return;
@@ -427,7 +437,7 @@ s32 BPF_PROG(init_task, struct task_struct *p,
 SEC("struct_ops/enable")
 void BPF_PROG(enable, struct task_struct *p)
 {
-	struct task *t = task_of(p);
+	struct task_state *t = task_of(p);
 
 	if (t)
 		t->vtime = vtime_now;
@@ -442,7 +452,7 @@ s32 BPF_PROG(init)
 }
 
 SEC("struct_ops/exit")
-void BPF_PROG(exit, struct scx_exit_info___weir *info)
+void BPF_PROG(ended, struct scx_exit_info___weir *info)
 {
 	struct weir_scheduler_exit *x = bpf_map_lookup_elem(&last_exit, &zero);
 
@@ -465,7 +475,8 @@ struct sched_ext_ops___weir weir = {
 	.init_task = (void *)init_task,
 	.enable = (void *)enable,
 	.init = (void *)init,
-	.exit = (void *)exit,
+	.exit = (void *)ended,
+	.flags = SCX_OPS_ENQ_LAST,
 	.timeout_ms = 10000,
 	.name = "weir",
 };

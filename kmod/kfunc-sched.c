@@ -5,29 +5,28 @@
 #include "kfunc.h"
 
 #include <linux/btf.h>
-#include <linux/sched.h>
+#include <linux/rcupdate.h>
 
 #include "holder.h"
 
 __bpf_kfunc_start_defs();
 
 /**
- * bpf_weir_task_rank - how urgently does a task have to run?
- * @p: the task
+ * bpf_weir_rank - how urgently does a process have to run?
+ * @mm: its address space, task_struct.mm, as a number: it is only compared
  *
- * Return: 0 if its process neither holds nor could take a message of any
+ * Not the task itself: the verifier takes the kernel's task_struct and the one
+ * in a module's own types for the same only where the tools that built both
+ * did.
+ *
+ * Return: 0 if the process neither holds nor could take a message of any
  * channel; else the higher the more urgent, see weir_rank().
  * Context: any, a run queue's lock included. Takes no lock and wakes nobody.
  */
-__bpf_kfunc u32 bpf_weir_task_rank(struct task_struct *p)
+__bpf_kfunc u32 bpf_weir_rank(u64 mm)
 {
-	const struct mm_struct *mm = READ_ONCE(p->mm);
-
-	/* A kernel thread may borrow an address space. */
-	if (!mm || p->flags & PF_KTHREAD)
-		return 0;
 	guard(rcu)();
-	return weir_holder_rank(mm);
+	return weir_holder_rank((const struct mm_struct *)(unsigned long)mm);
 }
 
 __bpf_kfunc_end_defs();

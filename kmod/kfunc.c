@@ -11,7 +11,7 @@
 #include <linux/module.h>
 
 BTF_KFUNCS_START(struct_ops_ids)
-BTF_ID_FLAGS(func, bpf_weir_task_rank, KF_RCU)
+BTF_ID_FLAGS(func, bpf_weir_rank)
 BTF_KFUNCS_END(struct_ops_ids)
 
 static const struct btf_kfunc_id_set struct_ops_set = {

@@ -4,11 +4,9 @@
 
 #include <linux/types.h>
 
-struct task_struct;
-
 int weir_kfunc_init(void);
 
 /* kfunc-sched.c */
-u32 bpf_weir_task_rank(struct task_struct *p);
+u32 bpf_weir_rank(u64 mm);
 
 #endif /* _WEIR_KFUNC_H */
