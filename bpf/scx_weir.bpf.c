@@ -27,8 +27,6 @@
 #define SCX_DSQ_LOCAL		0x8000000000000002ULL
 #define SCX_ENQ_WAKEUP		1
 #define SCX_ENQ_PREEMPT		(1ULL << 32)
-#define SCX_ENQ_LAST		(1ULL << 41)
-#define SCX_OPS_ENQ_LAST	2
 #define SCX_TASK_QUEUED		1
 
 #define PF_KTHREAD		0x00200000
@@ -65,6 +63,7 @@
 struct sched_ext_entity___weir {
 	u32 flags;
 	u32 weight;
+	u64 slice;
 };
 
 struct task_struct___weir {
@@ -96,7 +95,6 @@ struct sched_ext_ops___weir {
 	void (*enable)(struct task_struct *p);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info___weir *info);
-	u64 flags;
 	u32 timeout_ms;
 	char name[128];
 };
@@ -122,6 +120,12 @@ void scx_bpf_dsq_insert_vtime(struct task_struct *p, u64 dsq, u64 slice,
 			      u64 vtime, u64 flags) __ksym __weak;
 bool scx_bpf_consume(u64 dsq) __ksym __weak;
 bool scx_bpf_dsq_move_to_local(u64 dsq) __ksym __weak;
+
+/*
+ * Before there was this one, the field was written; still so where the tools that
+ * built the kernel left it out of its types.
+ */
+bool scx_bpf_task_set_slice(struct task_struct *p, u64 slice) __ksym __weak;
 
 /*
  * What is known of a task. @vtime: what it has used, by weight. @mark: its run
@@ -218,6 +222,14 @@ static bool take(u64 dsq)
 	if (bpf_ksym_exists(scx_bpf_dsq_move_to_local))
 		return scx_bpf_dsq_move_to_local(dsq);
 	return scx_bpf_consume(dsq);
+}
+
+static void set_slice(struct task_struct *p, u64 slice)
+{
+	if (bpf_ksym_exists(scx_bpf_task_set_slice))
+		scx_bpf_task_set_slice(p, slice);
+	else
+		((struct task_struct___weir *)p)->scx.slice = slice;
 }
 
 /* A kernel thread may borrow an address space. */
@@ -324,10 +336,8 @@ void BPF_PROG(enqueue, struct task_struct *p, u64 flags)
 	if (t)
 		t->ranked = rank;
 	/* What a CPU's own kernel threads do others wait for. */
-	if (!t || flags & SCX_ENQ_LAST ||
-	    (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1)) {
-		insert(p, SCX_DSQ_LOCAL, rank ? SLICE_WORK : SLICE_OTHERS,
-		       flags);
+	if (!t || (p->flags & PF_KTHREAD && p->nr_cpus_allowed == 1)) {
+		insert(p, SCX_DSQ_LOCAL, SLICE_OTHERS, flags);
 		return;
 	}
 	if (rank)
@@ -353,17 +363,19 @@ static void charge(struct task_struct *p, struct task_state *t, struct cpu_state
 	}
 }
 
-/*
- * Has the task that runs messages left, and may it go on with them? Then it is
- * enqueued as the last there is.
- */
-static bool goes_on(struct task_struct *prev, struct cpu_state *c)
+/* May the task that runs go on? Where nothing is taken the kernel leaves it. */
+static bool may_stay(struct task_struct *prev)
+{
+	return prev &&
+	       ((struct task_struct___weir *)prev)->scx.flags & SCX_TASK_QUEUED;
+}
+
+/* Does it have messages left, and time to work on them? */
+static bool goes_on(struct task_struct *prev, const struct cpu_state *c)
 {
 	struct task_state *t;
 
-	if (!prev || c->owed >= SPAN)
-		return false;
-	if (!(((struct task_struct___weir *)prev)->scx.flags & SCX_TASK_QUEUED))
+	if (c->owed >= SPAN || !may_stay(prev))
 		return false;
 	t = task_of(prev);
 	return t && t->ranked && rank_of(prev);
@@ -386,14 +398,15 @@ void BPF_PROG(dispatch, s32 cpu, struct task_struct *prev)
 		c->forced = true;
 		count(forced, 1);
 		count(others, 1);
-		return;
-	}
-	if (take(QUEUE_WORK)) {
+	} else if (take(QUEUE_WORK)) {
 		count(prioritised, 1);
-		return;
-	}
-	if (!goes_on(prev, c) && take(QUEUE_OTHERS))
+	} else if (goes_on(prev, c)) {
+		set_slice(prev, SLICE_WORK);
+	} else if (take(QUEUE_OTHERS)) {
 		count(others, 1);
+	} else if (may_stay(prev)) {
+		set_slice(prev, SLICE_OTHERS);
+	}
 }
 
 SEC("struct_ops/running")
@@ -476,7 +489,6 @@ struct sched_ext_ops___weir weir = {
 	.enable = (void *)enable,
 	.init = (void *)init,
 	.exit = (void *)ended,
-	.flags = SCX_OPS_ENQ_LAST,
 	.timeout_ms = 10000,
 	.name = "weir",
 };

@@ -89,15 +89,21 @@ static const char *read_line(const char *path, char *line, size_t size)
 	return line;
 }
 
+/* Also for who may not look. */
+static bool is_pinned(void)
+{
+	return !access(PIN_LINK, F_OK) || errno == EACCES;
+}
+
 static enum state find_state(char *other, size_t size)
 {
 	char line[64];
 
 	other[0] = '\0';
 	if (strcmp(read_line(SYSFS "state", line, sizeof(line)), "enabled"))
-		return access(PIN_LINK, F_OK) ? STATE_OFF : STATE_ENDED;
+		return is_pinned() ? STATE_ENDED : STATE_OFF;
 	read_line(SYSFS "root/ops", other, size);
-	return !strcmp(other, OPS) && !access(PIN_LINK, F_OK) ? STATE_ON : STATE_OTHER;
+	return !strcmp(other, OPS) && is_pinned() ? STATE_ON : STATE_OTHER;
 }
 
 /* 0, or a status after reporting. */
@@ -390,10 +396,13 @@ static int scheduler_show(struct args *a)
 	s.state = find_state(s.other, sizeof(s.other));
 	read_counters(&s);
 	read_map(PIN_EXIT, &s.last);
-	if (ctl.json)
+	if (ctl.json) {
+		json_array_begin(NULL);
 		put_json(&s);
-	else
+		json_array_end();
+	} else {
 		put_text(&s);
+	}
 	return STATUS_DONE;
 }
 
