@@ -12,8 +12,9 @@
  * It is a bad idea on large hosts (there are two queues for all CPUs, which
  * know nothing of caches and nodes), where other things than messages are
  * urgent as well (audio, terminals: between all others there is no
- * preemption), and where workers are not trusted: who holds a message has up
- * to four fifths of the CPUs.
+ * preemption), where CPU weights and limits of cgroups count (here they do
+ * not), and where workers are not trusted: who holds a message has up to four
+ * fifths of the CPUs.
  */
 #include "vmlinux.h"
 
@@ -93,6 +94,8 @@ struct sched_ext_ops___weir {
 	s32 (*init_task)(struct task_struct *p,
 			 struct scx_init_task_args___weir *args);
 	void (*enable)(struct task_struct *p);
+	void (*cpu_online)(s32 cpu);
+	void (*cpu_offline)(s32 cpu);
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info___weir *info);
 	u32 timeout_ms;
@@ -452,8 +455,21 @@ void BPF_PROG(enable, struct task_struct *p)
 {
 	struct task_state *t = task_of(p);
 
-	if (t)
-		t->vtime = vtime_now;
+	if (!t)
+		return;
+	t->vtime = vtime_now;
+	t->mark = p->se.sum_exec_runtime;
+}
+
+/* Nothing is kept that depends on them; without these the kernel would end it. */
+SEC("struct_ops/cpu_online")
+void BPF_PROG(cpu_online, s32 cpu)
+{
+}
+
+SEC("struct_ops/cpu_offline")
+void BPF_PROG(cpu_offline, s32 cpu)
+{
 }
 
 SEC("struct_ops.s/init")
@@ -487,6 +503,8 @@ struct sched_ext_ops___weir weir = {
 	.stopping = (void *)stopping,
 	.init_task = (void *)init_task,
 	.enable = (void *)enable,
+	.cpu_online = (void *)cpu_online,
+	.cpu_offline = (void *)cpu_offline,
 	.init = (void *)init,
 	.exit = (void *)ended,
 	.timeout_ms = 10000,

@@ -4,11 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <linux/magic.h>
 
@@ -25,6 +27,15 @@ static bool is_bpffs(void)
 	return !statfs(MOUNT, &fs) && fs.f_type == BPF_FS_MAGIC;
 }
 
+/* Where all may write to MOUNT somebody else may have made it. */
+static bool is_safe(void)
+{
+	struct stat st;
+
+	return !lstat(PIN_FOLDER, &st) && S_ISDIR(st.st_mode) &&
+	       (!st.st_uid || st.st_uid == geteuid()) && !(st.st_mode & 022);
+}
+
 int pin_prepare(void)
 {
 	if (!is_bpffs() && mount("bpf", MOUNT, "bpf", 0, "mode=0700"))
@@ -35,6 +46,9 @@ int pin_prepare(void)
 		return report(STATUS_REFUSED, errno, NULL,
 			      PIN_FOLDER " cannot be made: %s (%s)", strerror(errno),
 			      report_errno(errno));
+	if (!is_safe())
+		return report(STATUS_REFUSED, EPERM, NULL,
+			      PIN_FOLDER " belongs to another user, who could unload what is pinned there; remove it (EPERM)");
 	return 0;
 }
 
