@@ -59,10 +59,11 @@ bench-engine:
 	$(inside) make -s -C tests/bench/engine "KERNEL_SOURCE=$$kernel" && \
 	$(inside) tests/bench/engine/run
 
-# What the CPU scheduler in bpf/ is worth. Only this kernel has sched_ext.
+# What the CPU scheduler in bpf/ is worth. Only this kernel has sched_ext; and a VM
+# that shares this machine's processors with others would mostly measure these.
 bench-scheduler: tools
 	@$(MAKE) --no-print-directory module KERNEL=next
-	@tests/vm/run --kernel next --timeout 900 -- tests/bench/scheduler/run
+	@tests/vm/run --kernel next --steady --timeout 900 -- tests/bench/scheduler/run
 
 # ---- the module, run where the kernel's build folder is: give KDIR and OUT ----
 

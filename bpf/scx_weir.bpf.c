@@ -143,8 +143,8 @@ struct task_state {
 
 /*
  * What is known of a CPU. @owed: ns by which tasks with messages are ahead.
- * @others: it runs a task without any, which may be preempted.
- * @forced: the next one, or this, has waited for it long enough.
+ * @others: it runs a task without any, or did so when a real-time task came:
+ * that may be preempted, unless it is @forced: it has waited long enough.
  */
 struct cpu_state {
 	u64 owed;
@@ -397,6 +397,7 @@ void BPF_PROG(dispatch, s32 cpu, struct task_struct *prev)
 		if (t)
 			charge(prev, t, c);
 	}
+	c->forced = false;
 	if (c->owed >= SPAN && take(QUEUE_OTHERS)) {
 		c->forced = true;
 		count(forced, 1);
@@ -437,6 +438,8 @@ void BPF_PROG(stopping, struct task_struct *p, bool runnable)
 	if (!t || !c)
 		return;
 	charge(p, t, c);
+	if (runnable)
+		return;	/* where it is not the next one's turn, it goes on here */
 	c->others = false;
 	c->forced = false;
 }
