@@ -15,7 +15,8 @@ BENCH_ARGS ?=
 
 jobs	:= -j$(shell nproc)
 
-.PHONY: all module tools demo bench test bench-engine ynl install clean help
+.PHONY: all module tools demo bench test bench-engine bench-scheduler ynl install clean \
+	help
 all: module tools
 
 help:
@@ -26,6 +27,7 @@ help:
 	@echo 'make bench [HOST=1]    weir and its peers: tests/bench/RESULTS.md; BENCH_ARGS=--quick'
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
 	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
+	@echo 'make bench-scheduler   workers first on the CPU: build/bench-scheduler.json'
 	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
 	@echo 'make install           module, library and tools for the running kernel'
 	@echo 'make clean             removes build/; what was downloaded stays cached'
@@ -56,6 +58,12 @@ bench-engine:
 	@kernel=$$(tests/vm/debug-kernel --source) && \
 	$(inside) make -s -C tests/bench/engine "KERNEL_SOURCE=$$kernel" && \
 	$(inside) tests/bench/engine/run
+
+# What the CPU scheduler in bpf/ is worth. Only this kernel has sched_ext; and a VM
+# that shares this machine's processors with others would mostly measure these.
+bench-scheduler: tools
+	@$(MAKE) --no-print-directory module KERNEL=next
+	@tests/vm/run --kernel next --steady --timeout 900 -- tests/bench/scheduler/run
 
 # ---- the module, run where the kernel's build folder is: give KDIR and OUT ----
 

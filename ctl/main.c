@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "recv.h"
 #include "report.h"
+#include "scheduler.h"
 #include "send.h"
 #include "stats.h"
 #include "work.h"
@@ -30,7 +31,8 @@ struct ctl ctl;
 
 const struct object *const args_objects[] = {
 	&channel_object, &client_object, &message_object, &pool_object,
-	&policy_object, &stats_object, &send_object, &recv_object, &work_object,
+	&policy_object, &scheduler_object, &stats_object, &send_object, &recv_object,
+	&work_object,
 	&monitor_object, &help_object, NULL
 };
 

@@ -176,7 +176,8 @@ static void free_channel(struct kref *ref)
 	cancel_work_sync(&ch->recall);
 	flush_work(&ch->reclaim);	/* a late write(2) may have left a block */
 	weir_pool_exit(&ch->pool);
-	kvfree(ch);
+	/* Ranks are read without a reference. */
+	kvfree_rcu(ch, rcu);
 }
 
 /**

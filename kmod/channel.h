@@ -63,6 +63,7 @@ struct weir_channel {
 	u64 t_create;
 	struct weir_rights rights;
 	struct list_head link;
+	struct rcu_head rcu;
 	struct device *dev;
 
 	struct weir_engine eng;

@@ -401,6 +401,8 @@ static struct weir_client *alloc_client(struct weir_channel *ch,
 	c->held.died = held_died;
 	c->held.tryget = held_tryget;
 	c->held.put = held_put;
+	if (a->role & WEIR_ROLE_WORK)
+		c->held.worker = &c->ep.peer;
 	c->block_max = a->block_max;
 	c->t_attach = ktime_get_ns();
 	take_identity(c);

@@ -12,6 +12,7 @@
 #include "device.h"
 #include "fs.h"
 #include "holder.h"
+#include "kfunc.h"
 #include "netlink.h"
 #include "policy.h"
 #include "pools.h"
@@ -33,6 +34,9 @@ static int __init weir_init(void)
 	err = weir_device_init();
 	if (err)
 		goto err_channel;
+	err = weir_kfunc_init();
+	if (err)
+		goto err_device;
 	err = weir_netlink_init();
 	if (err)
 		goto err_device;

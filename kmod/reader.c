@@ -78,6 +78,7 @@ struct weir_reader *weir_reader_create(struct weir_channel *ch)
 	r->held.died = reader_died;
 	r->held.tryget = reader_tryget;
 	r->held.put = reader_put;
+	r->held.worker = &r->ep.peer;
 	p = &r->ep.peer;
 	weir_peer_init(p, &ch->eng, 0, WEIR_ROLE_WORK);
 	p->kernel = true;

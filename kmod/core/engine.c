@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine.h"
 
+#include "rank.h"
+
 /* What is derived from the attributes. */
 static void obey(struct weir_engine *e)
 {
@@ -93,6 +95,7 @@ void weir_engine_finish(struct weir_engine *e, u64 now)
 		e->wake->events = true;
 	if (e->cfg.state == WEIR_CHANNEL_STATE_DRAINING)
 		e->wake->events = true;
+	weir_rank_publish(e);
 	WRITE_ONCE(e->held, !weir_engine_empty(e));
 	WRITE_ONCE(e->alarm, min(weir_dispatch_alarm(e), e->sweep_at));
 }

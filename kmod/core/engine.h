@@ -114,6 +114,8 @@ struct weir_event {
  * @held: any message is in the channel. @alarm: ns, when weir_engine_tick()
  *	shall be called; U64_MAX never. Both may be read without the lock by
  *	whoever has changed the engine before.
+ * @waiting: how many messages are ready, and the most urgent priority, see
+ *	rank.h; may be read without the lock.
  */
 struct weir_engine {
 	spinlock_t lock;
@@ -127,6 +129,7 @@ struct weir_engine {
 	bool held;
 	u64 alarm;
 	u64 linger_at;
+	u32 waiting;
 
 	u64 seq;
 	struct weir_lane lane;

@@ -22,7 +22,7 @@ static int gather(enum libbpf_print_level level, const char *format, va_list arg
 }
 
 /**
- * bpf_bed_open - an object of build/bpf, beside the folder of this program
+ * bpf_bed_open - an object of the folder bpf, beside this program or its folder
  * @name: without .bpf.o
  *
  * Return: the object, or NULL with errno.
@@ -36,7 +36,9 @@ struct bpf_object *bpf_bed_open(const char *name)
 		return NULL;
 	path[len] = '\0';
 	slash = strrchr(path, '/');
-	snprintf(slash, 100, "/../bpf/%s.bpf.o", name);
+	snprintf(slash, 100, "/bpf/%s.bpf.o", name);
+	if (access(path, R_OK))
+		snprintf(slash, 100, "/../bpf/%s.bpf.o", name);
 	bpf_log[0] = '\0';
 	libbpf_set_print(gather);
 	return bpf_object__open(path);
