@@ -26,6 +26,7 @@
 #include "load.h"
 #include "netlink.h"
 #include "recall.h"
+#include "trace.h"
 
 /* Order: table_lock, then clients_lock, then a spinlock of the engine. */
 static DEFINE_MUTEX(table_lock);
@@ -307,6 +308,8 @@ struct weir_channel *weir_channel_create(const char *name,
 		weir_channel_put(ch);
 		return ERR_PTR(err);
 	}
+	if (trace_weir_channel_enabled())
+		weir_trace_channel(ch, &ch->writer.peer, false);
 	return ch;
 }
 
@@ -396,6 +399,8 @@ static void dismantle(struct weir_channel *ch)
 	flush_work(&ch->reclaim);
 	flush_work(&ch->news);
 	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_DEL_NTF);
+	if (trace_weir_channel_enabled())
+		weir_trace_channel(ch, &ch->writer.peer, true);
 	weir_channel_put(ch);	/* the table's */
 }
 

@@ -12,6 +12,7 @@
 #include "holder.h"
 #include "netlink.h"
 #include "pools.h"
+#include "trace.h"
 
 static int __init weir_init(void)
 {
@@ -47,13 +48,15 @@ err_fs:
 
 /*
  * Only entered with no client, no open device file and no message: each of
- * these holds the module. Netlink goes first, so that no channel can appear;
+ * these holds the module, and so does an attached BPF program. No figures are
+ * shown any more; netlink goes first of what makes things, so that no channel can appear;
  * then processes whose end is just being handled are waited for; then the
  * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.
  */
 static void __exit weir_exit(void)
 {
+	weir_trace_exit();
 	weir_netlink_exit();
 	weir_holder_exit();
 	weir_channel_exit();
