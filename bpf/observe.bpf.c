@@ -24,101 +24,40 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include <weir/counters.h>
-#include <weir/hist.h>
+#include <weir/observe.h>
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define NAME_SIZE	32
-#define CHANNELS_MAX	1024
-#define CLIENTS_MAX	16384
-#define NR_HISTS	5
-
-struct channel_key {
-	u32 channel;
-};
-
-struct client_key {
-	u32 channel;
-	u32 client;
-};
-
-/* What a channel counts, apart from its histograms. */
-struct counts {
-#define X(field, attr, help) u64 field;
-	WEIR_COUNTERS(X)
-#undef X
-	u64 enters;
-	u64 wakeups;
-	u64 spins;
-};
-
-struct channel {
-	char name[NAME_SIZE];
-	struct counts counts;
-	u64 ready;
-	u64 delayed;
-	u64 inflight;
-	u64 dead;
-	struct bpf_spin_lock lock;
-};
-
-/* Bucket n counts values from weir_hist_low(n) on, see include/weir/hist.h. */
-struct histogram {
-	u64 count;
-	u64 sum;
-	u64 max;
-	u64 bucket[WEIR_HIST_BUCKETS];
-};
-
-struct latency {
-	struct histogram waiting;
-	struct histogram working;
-	struct histogram total;
-	struct histogram redelivery;
-	struct histogram batch;
-	u32 steps[NR_HISTS];
-	struct bpf_spin_lock lock;
-};
-
-struct client_counts {
-	u64 accepted;
-	u64 refused;
-	u64 delivered;
-	u64 acked;
-	u64 failed;
-	u64 dropped;
-};
-
-struct client {
-	struct client_counts counts;
-	u32 role;
-	u32 uid;
-	struct bpf_spin_lock lock;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CHANNELS_MAX);
+	__uint(max_entries, WEIR_OBSERVE_CHANNELS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct channel_key);
-	__type(value, struct channel);
+	__type(key, struct weir_observe_key);
+	__type(value, struct weir_observe_channel);
 } channels SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CHANNELS_MAX);
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, WEIR_OBSERVE_CHANNELS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct channel_key);
-	__type(value, struct latency);
+	__type(key, struct weir_observe_key);
+	__type(value, struct weir_observe_counts);
+} processors SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WEIR_OBSERVE_CHANNELS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct weir_observe_key);
+	__type(value, struct weir_observe_latency);
 } latency SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CLIENTS_MAX);
+	__uint(max_entries, WEIR_OBSERVE_CLIENTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct client_key);
-	__type(value, struct client);
+	__type(key, struct weir_observe_client_key);
+	__type(value, struct weir_observe_client);
 } clients SEC(".maps");
 
 /* A histogram on its way from the module to its copy. */
@@ -126,13 +65,20 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct histogram);
+	__type(value, struct weir_observe_hist);
 } scratch SEC(".maps");
 
 /* What a new entry begins with. */
-static const char zeros[sizeof(struct latency)];
+static const char zeros[sizeof(struct weir_observe_latency)];
 
 #define once(x) (*(const volatile typeof(x) *)&(x))
+
+/* A member that may lie beyond the 32 KiB that one load reaches. */
+#define within(member) ({						\
+	typeof(&(member)) _within = &(member);				\
+	barrier_var(_within);						\
+	_within;							\
+})
 
 static __always_inline void raise(u64 *copy, u64 value)
 {
@@ -142,13 +88,13 @@ static __always_inline void raise(u64 *copy, u64 value)
 
 /* ---- channels ---- */
 
-static __always_inline struct channel *find_channel(const struct weir_channel *ch,
+static __always_inline struct weir_observe_channel *find_channel(const struct weir_channel *ch,
 						    bool create)
 {
-	struct channel_key key = { .channel = ch->id };
-	struct channel *v = bpf_map_lookup_elem(&channels, &key);
+	struct weir_observe_key key = { .channel = ch->id };
+	struct weir_observe_channel *v = bpf_map_lookup_elem(&channels, &key);
 
-	if (v || !create || once(ch->eng.closed))
+	if (v || !create)
 		return v;
 	bpf_map_update_elem(&channels, &key, zeros, BPF_NOEXIST);
 	v = bpf_map_lookup_elem(&channels, &key);
@@ -157,24 +103,57 @@ static __always_inline struct channel *find_channel(const struct weir_channel *c
 	return v;
 }
 
-static __always_inline void copy_channel(struct channel *v,
+/* The part of this processor in what a channel counts. */
+static __always_inline struct weir_observe_counts *
+find_processor(const struct weir_channel *ch)
+{
+	struct weir_observe_key key = { .channel = ch->id };
+	struct weir_observe_counts *v = bpf_map_lookup_elem(&processors, &key);
+
+	if (v)
+		return v;
+	bpf_map_update_elem(&processors, &key, zeros, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&processors, &key);
+}
+
+#define take(field, value) do {						\
+	u64 _now = (value);						\
+									\
+	here->field += _now - to->field;				\
+	to->field = _now;						\
+} while (0)
+
+static __always_inline void copy_channel(struct weir_observe_channel *v,
+					 struct weir_observe_counts *here,
 					 const struct weir_channel *ch)
 {
-	struct counts *to = &v->counts;
+	const struct weir_counters *from = within(ch->eng.c);
+	struct weir_observe_counts *to = &v->counts;
 
 	bpf_spin_lock(&v->lock);
-#define X(field, attr, help) to->field = once(ch->eng.c.field);
+#define X(field, attr, help) take(field, once(from->field));
 	WEIR_COUNTERS(X)
 #undef X
-	to->enters = once(ch->enters.counter);
-	to->wakeups = once(ch->wakeups.counter);
-	to->spins = once(ch->spins.counter);
-	v->ready = once(ch->eng.lane.nr_waiting) +
-		   once(ch->eng.lane.nr_suspect) +
-		   once(ch->eng.lane.keys.nr_parked);
-	v->delayed = once(ch->eng.lane.nr_delayed);
-	v->inflight = once(ch->eng.nr_inflight);
-	v->dead = once(ch->eng.nr_dead);
+	take(enters, once(within(ch->enters)->counter));
+	take(wakeups, once(within(ch->wakeups)->counter));
+	take(spins, once(within(ch->spins)->counter));
+	v->ready = once(*within(ch->eng.lane.nr_waiting)) +
+		   once(*within(ch->eng.lane.nr_suspect)) +
+		   once(*within(ch->eng.lane.keys.nr_parked));
+	v->delayed = once(*within(ch->eng.lane.nr_delayed));
+	v->inflight = once(*within(ch->eng.nr_inflight));
+	v->dead = once(*within(ch->eng.nr_dead));
+	bpf_spin_unlock(&v->lock);
+}
+
+static __always_inline void copy_wakeups(struct weir_observe_channel *v,
+					 struct weir_observe_counts *here,
+					 const struct weir_channel *ch)
+{
+	struct weir_observe_counts *to = &v->counts;
+
+	bpf_spin_lock(&v->lock);
+	take(wakeups, once(within(ch->wakeups)->counter));
 	bpf_spin_unlock(&v->lock);
 }
 
@@ -186,11 +165,11 @@ struct changes {
 	u32 index[WEIR_HIST_TRAIL];
 };
 
-static __always_inline void copy_all(struct latency *l, struct histogram *to,
+static __always_inline void copy_all(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				     u32 *steps, const struct weir_hist *h)
 {
 	u32 zero = 0, seen = once(h->steps), i;
-	struct histogram *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct weir_observe_hist *s = bpf_map_lookup_elem(&scratch, &zero);
 
 	if (!s)
 		return;
@@ -209,7 +188,7 @@ static __always_inline void copy_all(struct latency *l, struct histogram *to,
 	bpf_spin_unlock(&l->lock);
 }
 
-static __always_inline void copy_some(struct latency *l, struct histogram *to,
+static __always_inline void copy_some(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				      u32 *steps, const struct weir_hist *h,
 				      u32 seen, u64 trail)
 {
@@ -243,7 +222,7 @@ static __always_inline void copy_some(struct latency *l, struct histogram *to,
  * since, unless there were too many. The module stores it before the steps, so
  * it may be one step further than these.
  */
-static __always_inline void copy_hist(struct latency *l, struct histogram *to,
+static __always_inline void copy_hist(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				      u32 *steps, const struct weir_hist *h)
 {
 	u32 from = once(*steps), seen;
@@ -261,41 +240,40 @@ static __always_inline void copy_hist(struct latency *l, struct histogram *to,
 
 static __always_inline void copy_latency(const struct weir_channel *ch)
 {
-	struct channel_key key = { .channel = ch->id };
-	struct latency *l = bpf_map_lookup_elem(&latency, &key);
+	struct weir_observe_key key = { .channel = ch->id };
+	struct weir_observe_latency *l = bpf_map_lookup_elem(&latency, &key);
 
 	if (!l) {
-		if (once(ch->eng.closed))
-			return;
 		bpf_map_update_elem(&latency, &key, zeros, BPF_NOEXIST);
 		l = bpf_map_lookup_elem(&latency, &key);
 		if (!l)
 			return;
 	}
 	copy_hist(l, &l->waiting, &l->steps[0],
-		  &ch->eng.hist[WEIR_HIST_WAITING]);
+		  within(ch->eng.hist[WEIR_HIST_WAITING]));
 	copy_hist(l, &l->working, &l->steps[1],
-		  &ch->eng.hist[WEIR_HIST_WORKING]);
-	copy_hist(l, &l->total, &l->steps[2], &ch->eng.hist[WEIR_HIST_TOTAL]);
+		  within(ch->eng.hist[WEIR_HIST_WORKING]));
+	copy_hist(l, &l->total, &l->steps[2], within(ch->eng.hist[WEIR_HIST_TOTAL]));
 	copy_hist(l, &l->redelivery, &l->steps[3],
-		  &ch->eng.hist[WEIR_HIST_REDELIVERY]);
-	copy_hist(l, &l->batch, &l->steps[4], &ch->eng.hist[WEIR_HIST_BATCH]);
+		  within(ch->eng.hist[WEIR_HIST_REDELIVERY]));
+	copy_hist(l, &l->batch, &l->steps[4], within(ch->eng.hist[WEIR_HIST_BATCH]));
 }
 
 static __always_inline void forget_channel(const struct weir_channel *ch)
 {
-	struct channel_key key = { .channel = ch->id };
+	struct weir_observe_key key = { .channel = ch->id };
 
 	bpf_map_delete_elem(&channels, &key);
+	bpf_map_delete_elem(&processors, &key);
 	bpf_map_delete_elem(&latency, &key);
 }
 
 /* ---- clients ---- */
 
-static __always_inline struct client *find_client(const struct weir_peer *peer,
-						  struct client_key *key)
+static __always_inline struct weir_observe_client *find_client(const struct weir_peer *peer,
+						  struct weir_observe_client_key *key)
 {
-	struct client *v = bpf_map_lookup_elem(&clients, key);
+	struct weir_observe_client *v = bpf_map_lookup_elem(&clients, key);
 
 	if (v)
 		return v;
@@ -312,43 +290,51 @@ static __always_inline struct client *find_client(const struct weir_peer *peer,
 static __always_inline void copy_client(const struct weir_channel *ch,
 					const struct weir_peer *peer)
 {
-	struct client_key key = { .channel = ch->id, .client = peer->id };
-	struct client *v;
+	struct weir_observe_client_key key = { .channel = ch->id, .client = peer->id };
+	struct weir_observe_client *v;
 
 	if (peer->kernel || !key.client)
 		return;
 	v = once(peer->gone) ? NULL : find_client(peer, &key);
 	if (v) {
 		bpf_spin_lock(&v->lock);
-		v->counts.accepted = once(peer->accepted);
-		v->counts.refused = once(peer->refused);
-		v->counts.delivered = once(peer->delivered);
-		v->counts.acked = once(peer->acked);
-		v->counts.failed = once(peer->failed);
-		v->counts.dropped = once(peer->dropped);
+		v->accepted = once(peer->accepted);
+		v->refused = once(peer->refused);
+		v->delivered = once(peer->delivered);
+		v->acked = once(peer->acked);
+		v->failed = once(peer->failed);
+		v->dropped = once(peer->dropped);
 		bpf_spin_unlock(&v->lock);
 	}
 	if (once(peer->gone))
 		bpf_map_delete_elem(&clients, &key);
 }
 
-/* ---- events ---- */
+/* ---- events: neither pointer is ever NULL, but the verifier wants to see it ---- */
 
 SEC("tp_btf/weir_channel")
 int BPF_PROG(observe_channel, const struct weir_channel *ch,
 	     const struct weir_peer *peer, bool gone)
 {
-	struct channel *v;
+	struct weir_observe_counts *here;
+	struct weir_observe_channel *v;
 
-	if (gone) {
+	if (!ch || !peer)
+		return 0;
+	if (gone || once(ch->eng.closed)) {
 		forget_channel(ch);
+		copy_client(ch, peer);
 		return 0;
 	}
 	v = find_channel(ch, true);
-	if (v)
-		copy_channel(v, ch);
+	here = find_processor(ch);
+	if (v && here)
+		copy_channel(v, here, ch);
 	copy_latency(ch);
 	copy_client(ch, peer);
+	/* It may have been forgotten, and then made anew here. */
+	if (once(ch->eng.closed))
+		forget_channel(ch);
 	return 0;
 }
 
@@ -356,12 +342,16 @@ SEC("tp_btf/weir_client")
 int BPF_PROG(observe_client, const struct weir_channel *ch,
 	     const struct weir_peer *peer)
 {
-	struct channel *v = find_channel(ch, false);
+	struct weir_observe_counts *here;
+	struct weir_observe_channel *v;
 
-	if (v && (u64)once(ch->wakeups.counter) != once(v->counts.wakeups)) {
-		bpf_spin_lock(&v->lock);
-		v->counts.wakeups = once(ch->wakeups.counter);
-		bpf_spin_unlock(&v->lock);
+	if (!ch || !peer)
+		return 0;
+	v = find_channel(ch, false);
+	if (v && (u64)once(within(ch->wakeups)->counter) != once(v->counts.wakeups)) {
+		here = find_processor(ch);
+		if (here)
+			copy_wakeups(v, here, ch);
 	}
 	copy_client(ch, peer);
 	return 0;

@@ -12,14 +12,16 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define TRIES_MAX	100	/* looks whether the observer is there, one a jiffy */
+#define TRIES_MAX	100	/* looks whether observers are there, one a jiffy */
 
 static void first_events(struct work_struct *work);
 static DECLARE_DELAYED_WORK(first, first_events);
-/* Both, and that the work is not started any more once @leaving is set. */
+/* All here, and that the work is not started any more once @leaving is set. */
 static DEFINE_SPINLOCK(first_lock);
 static u32 tries;
 static bool leaving;
+static bool channels_watched;
+static bool clients_watched;
 
 static bool any(u64 a, u64 b, u64 c, u64 d, u64 e)
 {
@@ -151,30 +153,38 @@ void weir_trace_figures(struct weir_channel *ch)
 	guard(mutex)(&ch->clients_lock);
 	weir_trace_channel(ch, &ch->writer.peer, false);
 	list_for_each_entry(c, &ch->clients, link)
-		weir_trace_client(ch, &c->ep.peer);
+		weir_trace_channel(ch, &c->ep.peer, false);
 }
 
 /* Return: whether it will run. */
-static bool start(bool again)
+static bool start(void)
 {
-	guard(spinlock)(&first_lock);
-	tries = again ? tries + 1 : 0;
-	if (leaving || tries > TRIES_MAX)
+	lockdep_assert_held(&first_lock);
+	if (leaving || tries++ > TRIES_MAX)
 		return false;
 	schedule_delayed_work(&first, 1);
 	return true;
 }
 
+/* An observer is told of before it is in place, and one that fails as well. */
+static bool in_place(void)
+{
+	guard(spinlock)(&first_lock);
+	return (channels_watched == trace_weir_channel_enabled() &&
+		clients_watched == trace_weir_client_enabled()) || !start();
+}
+
+/*
+ * After the last of an observer's programs, so that no change falls between the
+ * first event it sees and its being there.
+ */
 static void first_events(struct work_struct *work)
 {
 	struct weir_channel *ch;
 	u32 id = 0;
 
-	/* The observer is told of before it is in place. */
-	if (!trace_weir_channel_enabled()) {
-		start(true);
+	if (!in_place())
 		return;
-	}
 	while ((ch = weir_channel_next(id)) && !IS_ERR(ch)) {
 		id = ch->id + 1;
 		weir_trace_figures(ch);
@@ -182,23 +192,54 @@ static void first_events(struct work_struct *work)
 	}
 }
 
-/**
- * weir_trace_watch - the first observer is about to be attached
- *
- * Return: 0, or -ENODEV the module is going.
- */
-int weir_trace_watch(void)
+static int watch(bool *watched)
 {
-	return start(false) ? 0 : -ENODEV;
+	guard(spinlock)(&first_lock);
+	tries = 0;
+	if (!start())
+		return -ENODEV;
+	*watched = true;
+	return 0;
+}
+
+static void unwatch(bool *watched)
+{
+	guard(spinlock)(&first_lock);
+	*watched = false;
 }
 
 /**
- * weir_trace_unwatch - the last one has gone
+ * weir_trace_watch_channels - the first observer is about to be attached
  *
- * The work, if it still runs, has nobody to show anything to.
+ * Return: 0, or -ENODEV the module is going.
  */
-void weir_trace_unwatch(void)
+int weir_trace_watch_channels(void)
 {
+	return watch(&channels_watched);
+}
+
+/**
+ * weir_trace_unwatch_channels - the last one goes
+ */
+void weir_trace_unwatch_channels(void)
+{
+	unwatch(&channels_watched);
+}
+
+/**
+ * weir_trace_watch_clients - see weir_trace_watch_channels()
+ */
+int weir_trace_watch_clients(void)
+{
+	return watch(&clients_watched);
+}
+
+/**
+ * weir_trace_unwatch_clients - the last one goes
+ */
+void weir_trace_unwatch_clients(void)
+{
+	unwatch(&clients_watched);
 }
 
 /**

@@ -39,8 +39,10 @@ void weir_trace_client(const struct weir_channel *ch,
 
 void weir_trace_figures(struct weir_channel *ch);
 void weir_trace_exit(void);
-int weir_trace_watch(void);
-void weir_trace_unwatch(void);
+int weir_trace_watch_channels(void);
+void weir_trace_unwatch_channels(void);
+int weir_trace_watch_clients(void);
+void weir_trace_unwatch_clients(void);
 #endif
 
 #define WEIR_TRACE_NAME		(WEIR_NAME_MAX + 1)
@@ -263,11 +265,11 @@ TRACE_EVENT_FN(weir_channel,
 	),
 	TP_printk("channel=%s client=%u gone=%d", __entry->channel,
 		  __entry->client, __entry->gone),
-	weir_trace_watch, weir_trace_unwatch
+	weir_trace_watch_channels, weir_trace_unwatch_channels
 );
 
 /* Those of a client that others have changed: it was given messages, or buffers. */
-TRACE_EVENT(weir_client,
+TRACE_EVENT_FN(weir_client,
 	TP_PROTO(const struct weir_channel *ch, const struct weir_peer *peer),
 	TP_ARGS(ch, peer),
 	TP_STRUCT__entry(
@@ -278,7 +280,8 @@ TRACE_EVENT(weir_client,
 		strscpy(__entry->channel, ch->name, WEIR_TRACE_NAME);
 		__entry->client = peer->id;
 	),
-	TP_printk("channel=%s client=%u", __entry->channel, __entry->client)
+	TP_printk("channel=%s client=%u", __entry->channel, __entry->client),
+	weir_trace_watch_clients, weir_trace_unwatch_clients
 );
 
 #ifndef WEIR_TRACE_HOPS
