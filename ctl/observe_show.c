@@ -92,12 +92,13 @@ static void json_counts(const struct weir_observe_counts *c)
 	json_number("spins", c->spins);
 }
 
-static void json_times(const char *key, const struct weir_observe_hist *from)
+static void json_times(const char *key, const char *unit,
+		       const struct weir_observe_hist *from)
 {
 	struct hist_bucket bucket[WEIR_HIST_BUCKETS];
 	struct hist h = convert(from, bucket);
 
-	hist_json(key, &h);
+	hist_json(key, unit, &h);
 }
 
 static void json_channel(const struct shown *s)
@@ -110,12 +111,12 @@ static void json_channel(const struct shown *s)
 	json_number("inflight", s->channel.inflight);
 	json_number("dead", s->channel.dead);
 	json_object_begin("latency");
-	json_times("waiting", &s->times.waiting);
-	json_times("working", &s->times.working);
-	json_times("total", &s->times.total);
-	json_times("redelivery", &s->times.redelivery);
+	json_times("waiting", "_ns", &s->times.waiting);
+	json_times("working", "_ns", &s->times.working);
+	json_times("total", "_ns", &s->times.total);
+	json_times("redelivery", "_ns", &s->times.redelivery);
 	json_object_end();
-	json_times("batch", &s->times.batch);
+	json_times("batch", "", &s->times.batch);
 	json_array_begin("processors");
 	for (int i = 0; i < s->cpus; i++) {
 		json_object_begin(NULL);
