@@ -139,20 +139,20 @@ agree "a message that came back from the dead" "$quiet"
 clients_agree "the dead client has gone" "$quiet"
 
 weirctl channel set "$busy" messages 65536 overflow block
-weirctl recv "$busy" -n 1500 >/dev/null &
-weirctl recv "$busy" -n 1500 >/dev/null &
-seq 1500 | weirctl send "$busy" &
-seq 1500 | weirctl send "$busy"
+weirctl recv "$busy" -n 150 >/dev/null &
+weirctl recv "$busy" -n 150 >/dev/null &
+seq 150 | weirctl send "$busy" &
+seq 150 | weirctl send "$busy"
 wait
 agree "several at once" "$busy"
 
 new_channel mode fanout
 fan=$channel
-weirctl recv "$fan" -n 200 >/dev/null &
+weirctl recv "$fan" -n 40 >/dev/null &
 weirctl recv "$fan" --follow >/dev/null &
 follower=$!
 wait_until is "$fan" workers 2 || not_ok "two subscribe"
-seq 200 | weirctl send "$fan"
+seq 40 | weirctl send "$fan"
 wait %1
 wait_until is "$fan" inflight 0 || not_ok "all is answered"
 agree "a channel made while observed, in a fan-out" "$fan"
