@@ -128,7 +128,7 @@ agree "a channel without traffic since is in them" "$quiet"
 # A client that stays, and holds what it was given.
 weirctl work "$quiet" -- sleep 1000 >/dev/null 2>&1 &
 worker=$!
-wait_until is "$quiet" inflight 1 || not_ok "a worker gets the message"
+wait_until is "$quiet" inflight_now 1 || not_ok "a worker gets the message"
 agree "a message in flight" "$quiet"
 clients_agree "the client that holds it" "$quiet"
 kill -KILL "$worker"
@@ -149,12 +149,13 @@ agree "several at once" "$busy"
 new_channel mode fanout
 fan=$channel
 weirctl recv "$fan" -n 40 >/dev/null &
-weirctl recv "$fan" --follow >/dev/null &
+reader=$!
+weirctl recv "$fan" --follow >/dev/null 2>&1 &
 follower=$!
 wait_until is "$fan" workers 2 || not_ok "two subscribe"
 seq 40 | weirctl send "$fan"
-wait %1
-wait_until is "$fan" inflight 0 || not_ok "all is answered"
+wait "$reader"
+wait_until is "$fan" inflight_now 0 || not_ok "all is answered"
 agree "a channel made while observed, in a fan-out" "$fan"
 clients_agree "its subscriber" "$fan"
 

@@ -40,7 +40,7 @@ wait_until()
 }
 
 out=$(mktemp)
-trap 'rm -f "$out"; weirctl channel del jobs force 2>/dev/null' EXIT
+trap 'rm -f "$out"; weirctl observe off >/dev/null 2>&1; weirctl channel del jobs force 2>/dev/null' EXIT
 while IFS= read -r line; do
 	case $line in
 	'$ '*)
