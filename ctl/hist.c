@@ -2,6 +2,7 @@
 /* Latency histograms: percentiles out of log-linear buckets. */
 #include "hist.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <linux/weir_netlink.h>
@@ -66,16 +67,24 @@ uint64_t hist_percentile(const struct hist *h, unsigned int per_mille)
 	return h->max;
 }
 
-void hist_json(const char *key, const struct hist *h)
+static void json_value(const char *name, const char *unit, uint64_t value)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "%s%s", name, unit);
+	json_number(key, value);
+}
+
+void hist_json(const char *key, const char *unit, const struct hist *h)
 {
 	json_object_begin(key);
 	json_number("count", h->count);
-	json_number("sum_ns", h->sum);
-	json_number("p50_ns", hist_percentile(h, 500));
-	json_number("p95_ns", hist_percentile(h, 950));
-	json_number("p99_ns", hist_percentile(h, 990));
-	json_number("p999_ns", hist_percentile(h, 999));
-	json_number("max_ns", h->max);
+	json_value("sum", unit, h->sum);
+	json_value("p50", unit, hist_percentile(h, 500));
+	json_value("p95", unit, hist_percentile(h, 950));
+	json_value("p99", unit, hist_percentile(h, 990));
+	json_value("p999", unit, hist_percentile(h, 999));
+	json_value("max", unit, h->max);
 	json_array_begin("buckets");
 	for (size_t i = 0; i < h->buckets; i++) {
 		struct hist_bucket b = hist_bucket(h, i);

@@ -30,6 +30,7 @@ struct hist_bucket hist_bucket(const struct hist *h, size_t i);
  */
 uint64_t hist_percentile(const struct hist *h, unsigned int per_mille);
 
-void hist_json(const char *key, const struct hist *h);
+/* @unit: "_ns", or "" for numbers; the end of the values' names. */
+void hist_json(const char *key, const char *unit, const struct hist *h);
 
 #endif

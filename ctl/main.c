@@ -13,6 +13,7 @@
 #include "help.h"
 #include "message.h"
 #include "monitor.h"
+#include "observe.h"
 #include "output.h"
 #include "policy.h"
 #include "pool.h"
@@ -32,8 +33,7 @@ struct ctl ctl;
 const struct object *const args_objects[] = {
 	&channel_object, &client_object, &message_object, &pool_object,
 	&policy_object, &scheduler_object, &stats_object, &send_object, &recv_object,
-	&work_object,
-	&monitor_object, &help_object, NULL
+	&work_object, &monitor_object, &observe_object, &help_object, NULL
 };
 
 const struct word ctl_options[] = {

@@ -266,12 +266,12 @@ static void put_text(struct nlattr **tb, void *arg)
 
 /* ---- JSON ------------------------------------------------------------------ */
 
-static void put_hist(const char *key, const struct nlattr *nest)
+static void put_hist(const char *key, const char *unit, const struct nlattr *nest)
 {
 	struct hist h;
 
 	hist_read(&h, nest);
-	hist_json(key, &h);
+	hist_json(key, unit, &h);
 }
 
 static void put_json(struct nlattr **tb, void *arg)
@@ -281,11 +281,12 @@ static void put_json(struct nlattr **tb, void *arg)
 	attrs_json(ATTRS_STATS, tb);
 	json_bool("exact", is_exact(tb));
 	json_object_begin("latency");
-	put_hist("waiting", tb[WEIR_A_STATS_HIST_WAITING]);
-	put_hist("working", tb[WEIR_A_STATS_HIST_WORKING]);
-	put_hist("total", tb[WEIR_A_STATS_HIST_TOTAL]);
-	put_hist("redelivery", tb[WEIR_A_STATS_HIST_REDELIVERY]);
+	put_hist("waiting", "_ns", tb[WEIR_A_STATS_HIST_WAITING]);
+	put_hist("working", "_ns", tb[WEIR_A_STATS_HIST_WORKING]);
+	put_hist("total", "_ns", tb[WEIR_A_STATS_HIST_TOTAL]);
+	put_hist("redelivery", "_ns", tb[WEIR_A_STATS_HIST_REDELIVERY]);
 	json_object_end();
+	put_hist("batch", "", tb[WEIR_A_STATS_HIST_BATCH]);
 	json_object_end();
 }
 

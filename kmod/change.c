@@ -10,6 +10,7 @@
 
 #include "endpoint.h"
 #include "line.h"
+#include "trace.h"
 
 /*
  * ns between two runs of the timer: what is due already and was left for the
@@ -29,7 +30,13 @@
 void weir_channel_begin(struct weir_change *c, struct weir_channel *ch)
 {
 	c->ch = ch;
+	c->peer = &ch->writer.peer;
 	memset(&c->wake, 0, sizeof(c->wake));
+	c->wake.watched = trace_weir_client_enabled();
+	if (weir_trace_hops_enabled()) {
+		memset(&c->tally, 0, sizeof(c->tally));
+		c->wake.tally = &c->tally;
+	}
 	rcu_read_lock();
 }
 
@@ -101,15 +108,21 @@ static void sync_channel(struct weir_channel *ch)
  * Looks at the rings of senders that were promised it. What is left after so
  * many looks the timer goes on with.
  */
-static void sweep(struct weir_channel *ch, struct weir_wake *wake)
+static void sweep(struct weir_change *c)
 {
+	struct weir_engine *e = &c->ch->eng;
 	u32 looks = SWEEPS_MAX;
 
-	while (weir_promise_sweep(&ch->eng, ktime_get_ns(), wake))
+	while (weir_promise_sweep(e, ktime_get_ns(), &c->wake)) {
+		if (c->wake.tally)
+			weir_trace_hops(c->ch, c->wake.swept, c->wake.tally);
+		if (trace_weir_client_enabled())
+			weir_trace_client(c->ch, c->wake.swept);
 		if (!--looks) {
-			weir_promise_later(&ch->eng, ktime_get_ns(), wake);
+			weir_promise_later(e, ktime_get_ns(), &c->wake);
 			break;
 		}
+	}
 }
 
 /*
@@ -136,8 +149,13 @@ void weir_channel_end(struct weir_change *c)
 {
 	struct weir_channel *ch = c->ch;
 
+	if (c->wake.tally)
+		weir_trace_hops(ch, c->peer, c->wake.tally);
 	if (c->wake.sweep || (c->wake.look && turn_of_promised(ch)))
-		sweep(ch, &c->wake);
+		sweep(c);
+	/* Before anybody is woken, who may look at what an observer shows. */
+	if (trace_weir_channel_enabled())
+		weir_trace_channel(ch, c->peer, false);
 	if (!in_step(ch))
 		sync_channel(ch);
 	wake_peers(ch, c->wake.peers);

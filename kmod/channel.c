@@ -28,6 +28,7 @@
 #include "netlink.h"
 #include "policy.h"
 #include "recall.h"
+#include "trace.h"
 
 /* Order: table_lock, then clients_lock, then a spinlock of the engine. */
 static DEFINE_MUTEX(table_lock);
@@ -327,8 +328,11 @@ struct weir_channel *weir_channel_create(const char *name,
 	if (err)
 		goto err_put;
 	err = weir_feed_configure(ch, cfg->feed, cfg->feed_size);
-	if (!err)
+	if (!err) {
+		if (trace_weir_channel_enabled())
+			weir_trace_channel(ch, &ch->writer.peer, false);
 		return ch;
+	}
 	weir_channel_delete(ch, true);
 err_put:
 	weir_channel_put(ch);
@@ -424,6 +428,8 @@ static void dismantle(struct weir_channel *ch)
 	flush_work(&ch->reclaim);
 	flush_work(&ch->news);
 	weir_netlink_channel(ch, WEIR_CMD_CHANNEL_DEL_NTF);
+	if (trace_weir_channel_enabled())
+		weir_trace_channel(ch, &ch->writer.peer, true);
 	weir_channel_put(ch);	/* the table's */
 }
 

@@ -97,6 +97,7 @@ void weir_client_end(struct weir_client *c, enum weir_end how)
 	bool ended;
 
 	weir_channel_begin(&change, ch);
+	change.peer = &c->ep.peer;
 	ended = weir_engine_end(&ch->eng, &c->ep.peer, how, ktime_get_ns(),
 				&change.wake);
 	weir_channel_end(&change);
@@ -427,6 +428,7 @@ static int join(struct weir_client *c)
 	if (mutex_lock_killable(&ch->clients_lock))
 		return -EINTR;
 	weir_channel_lock(&change, ch);
+	change.peer = &c->ep.peer;
 	if (ch->eng.closed) {
 		err = -ESHUTDOWN;
 	} else if (ch->eng.nr_peers >= ch->eng.cfg.clients_max ||

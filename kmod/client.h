@@ -20,6 +20,8 @@
  * @account: of the user that attached it.
  * @recalled: it was asked to give back, and has not been granted any since;
  *	engine's lock.
+ * @head_seen: its position in the completion ring when it last submitted;
+ *	sq_lock.
  * @spin_read: @spin_room: see there; for completions, for room.
  * @cpu_last: ns of CPU its process had used at the last look; only the
  *	channel's load work.
@@ -47,6 +49,7 @@ struct weir_client {
 	u64 block_max;
 	struct weir_account *account;
 	bool recalled;
+	u32 head_seen;
 
 	struct weir_spin spin_read;
 	struct weir_spin spin_room;

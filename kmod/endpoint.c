@@ -4,6 +4,8 @@
  */
 #include "endpoint.h"
 
+#include "trace.h"
+
 /**
  * weir_endpoint_init - nobody waits
  * @ep: zeroed
@@ -82,10 +84,11 @@ void weir_endpoint_wake(struct weir_channel *ch, struct weir_endpoint *ep)
 	/* The fence is the one of wq_has_sleeper(). */
 	if (waitqueue_active(&ep->poll))
 		mask = events(ep);
-	if (!asleep && !mask)
-		return;
 	if (asleep || mask & ~(EPOLLOUT | EPOLLWRNORM))
 		atomic64_inc(&ch->wakeups);
+	/* After the fence: what others have changed of it is seen. */
+	if (trace_weir_client_enabled())
+		weir_trace_client(ch, &ep->peer);
 	if (asleep)
 		wake_up_interruptible(&ep->wait);
 	if (mask)

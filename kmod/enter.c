@@ -12,6 +12,7 @@
 #include "copy.h"
 #include "endpoint.h"
 #include "line.h"
+#include "trace.h"
 
 #define SLOTS_MAX	256U	/* consumed with bottom halves off */
 
@@ -66,9 +67,11 @@ static int submit(struct enter *e)
 	u32 max = min(e->arg->to_submit - e->done, SLOTS_MAX);
 	struct weir_change change;
 	int n = -ESHUTDOWN;
+	u32 read;
 
 	e->returns = READ_ONCE(c->ch->eng.idle_returns);
 	weir_channel_begin(&change, c->ch);
+	change.peer = p;
 	spin_lock_bh(&p->sq_lock);
 	p->hold = weir_line_ahead(c->ch, &e->line);
 	p->no_memory = e->no_memory;
@@ -82,7 +85,11 @@ static int submit(struct enter *e)
 	e->short_of = p->short_of;
 	e->cut = p->cut;
 	e->no_memory = false;
+	read = p->rings.cq_head - c->head_seen;
+	c->head_seen += read;
 	spin_unlock_bh(&p->sq_lock);
+	if (trace_weir_deliver_enabled() && read && weir_peer_works(p))
+		weir_trace_deliver(c->ch, p, read);
 	weir_channel_end(&change);
 	return n;
 }
@@ -96,6 +103,8 @@ static bool spin(struct enter *e, struct weir_spin *s, bool (*done)(void *arg))
 		       e->limited ? &e->until : NULL, done, e))
 		return false;
 	atomic64_inc(&ch->spins);
+	if (trace_weir_channel_enabled())
+		weir_trace_channel(ch, &e->c->ep.peer, false);
 	return true;
 }
 

@@ -256,35 +256,3 @@ __bpf_kfunc void bpf_iter_weir_worker_destroy(struct bpf_iter_weir_worker *it)
 }
 
 __bpf_kfunc_end_defs();
-
-BTF_KFUNCS_START(policy_ids)
-BTF_ID_FLAGS(func, bpf_weir_worker_load, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_cpu_use, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_held, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_queue, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_room, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_cpu, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_worker_node, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_ready, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_delayed, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_msg_payload, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_weir_msg_earliest, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_iter_weir_worker_new, KF_ITER_NEW | KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_iter_weir_worker_next, KF_ITER_NEXT | KF_RET_NULL)
-BTF_ID_FLAGS(func, bpf_iter_weir_worker_destroy, KF_ITER_DESTROY)
-BTF_KFUNCS_END(policy_ids)
-
-static const struct btf_kfunc_id_set policy_set = {
-	.owner = THIS_MODULE,
-	.set = &policy_ids,
-};
-
-/**
- * weir_kfunc_policy_init - at module load; it goes with the module
- *
- * Return: 0 or a negative errno.
- */
-int weir_kfunc_policy_init(void)
-{
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &policy_set);
-}

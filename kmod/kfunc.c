@@ -10,7 +10,25 @@
 #include <linux/btf_ids.h>
 #include <linux/module.h>
 
+#include "compat.h"
+
 BTF_KFUNCS_START(struct_ops_ids)
+#ifdef WEIR_BPF	/* kfunc-policy.c */
+BTF_ID_FLAGS(func, bpf_weir_worker_load, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_cpu_use, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_held, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_queue, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_room, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_cpu, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_worker_node, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_ready, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_delayed, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_msg_payload, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_weir_msg_earliest, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_iter_weir_worker_new, KF_ITER_NEW | KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_iter_weir_worker_next, KF_ITER_NEXT | KF_RET_NULL)
+BTF_ID_FLAGS(func, bpf_iter_weir_worker_destroy, KF_ITER_DESTROY)
+#endif
 BTF_ID_FLAGS(func, bpf_weir_rank)
 BTF_KFUNCS_END(struct_ops_ids)
 

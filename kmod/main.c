@@ -17,6 +17,7 @@
 #include "policy.h"
 #include "pools.h"
 #include "produce.h"
+#include "trace.h"
 
 static int __init weir_init(void)
 {
@@ -61,14 +62,16 @@ err_fs:
 
 /*
  * Only entered with no client, no open device file, no message, no loaded policy
- * and no BPF program that uses the module's functions: each of these holds the
- * module. Netlink goes first, so that no channel can appear;
+ * and no BPF program that is attached or uses the module's functions: each of
+ * these holds the module. No figures are shown any more; netlink goes first of
+ * what makes things, so that no channel can appear;
  * then processes whose end is just being handled are waited for; then the
  * channels, each of which waits for its timer and works; then what
  * they stood on. Last, what is still to be freed after a grace period.
  */
 static void __exit weir_exit(void)
 {
+	weir_trace_exit();
 	weir_netlink_exit();
 	weir_holder_exit();
 	weir_channel_exit();

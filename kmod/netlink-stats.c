@@ -5,6 +5,7 @@
 #include "netlink.h"
 
 #include "feed.h"
+#include "trace.h"
 
 #define STATS_SIZE	32768	/* bytes of attributes, more than ever put */
 
@@ -113,7 +114,8 @@ static int put_stats(struct sk_buff *skb, struct weir_channel *ch,
 	      put_hist(skb, WEIR_A_STATS_HIST_WORKING, h + WEIR_HIST_WORKING) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_TOTAL, h + WEIR_HIST_TOTAL) ?:
 	      put_hist(skb, WEIR_A_STATS_HIST_REDELIVERY,
-		       h + WEIR_HIST_REDELIVERY);
+		       h + WEIR_HIST_REDELIVERY) ?:
+	      put_hist(skb, WEIR_A_STATS_HIST_BATCH, h + WEIR_HIST_BATCH);
 	return err ? -EMSGSIZE : 0;
 }
 
@@ -125,6 +127,8 @@ static int fill_stats(struct sk_buff *skb, void *arg)
 
 	if (!s)
 		return -ENOMEM;
+	/* Who compares finds the same with an observer that came late. */
+	weir_trace_figures(ch);
 	take_snapshot(s, &ch->eng);
 	err = put_stats(skb, ch, s);
 	kfree(s);

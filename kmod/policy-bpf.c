@@ -168,6 +168,5 @@ int weir_policy_bpf_init(void)
 {
 	/* So that programs find their names in the module's types. */
 	BTF_TYPE_EMIT(enum weir_policy_flags);
-	return weir_kfunc_policy_init() ?:
-	       register_bpf_struct_ops(&struct_ops, weir_policy_ops);
+	return register_bpf_struct_ops(&struct_ops, weir_policy_ops);
 }

@@ -46,10 +46,9 @@ const char *weir_policy_bad_name(const char *name);
 int weir_policy_register(const struct weir_policy_ops *ops);
 void weir_policy_unregister(const struct weir_policy_ops *ops);
 
-/* policy-bpf.c, kfunc-policy.c: where the kernel has what it takes. */
+/* policy-bpf.c: where the kernel has what it takes. */
 #ifdef WEIR_BPF	/* from Kbuild */
 int weir_policy_bpf_init(void);
-int weir_kfunc_policy_init(void);
 #else
 static inline int weir_policy_bpf_init(void)
 {

@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 
 #include "channel.h"
+#include "trace.h"
 
 /**
  * weir_pool_traffic - there was a message, or a block came or went
@@ -119,6 +120,9 @@ static bool adapt(struct weir_pool *pool)
 	pool->grows += !!grown;
 	pool->shrinks += !!shrunk;
 	spin_unlock(&pool->lock);
+	if (trace_weir_resize_enabled() && (grown || shrunk))
+		weir_trace_resize(container_of(pool, struct weir_channel, pool),
+				  all, all + grown - shrunk);
 	return grown;
 }
 

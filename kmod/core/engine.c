@@ -45,6 +45,16 @@ void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
 		INIT_LIST_HEAD(&e->idle[i]);
 }
 
+/* Called with the counters before (@sign -1) and after the changes (+1). */
+static void tally(struct weir_engine *e, u64 sign)
+{
+	struct weir_counters *t = e->wake->tally;
+
+#define X(field, attr, help) t->field += sign * e->c.field;
+	WEIR_COUNTERS(X)
+#undef X
+}
+
 /**
  * weir_engine_lock - take the engine's lock
  * @e: engine
@@ -54,6 +64,8 @@ void weir_engine_lock(struct weir_engine *e, struct weir_wake *wake)
 {
 	spin_lock_bh(&e->lock);
 	e->wake = wake;
+	if (wake->tally)
+		tally(e, -1ULL);
 }
 
 /**
@@ -62,6 +74,8 @@ void weir_engine_lock(struct weir_engine *e, struct weir_wake *wake)
  */
 void weir_engine_unlock(struct weir_engine *e)
 {
+	if (e->wake->tally)
+		tally(e, 1);
 	e->wake = NULL;
 	spin_unlock_bh(&e->lock);
 }

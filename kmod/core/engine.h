@@ -39,6 +39,7 @@ enum weir_hist_id {
 	WEIR_HIST_WORKING,
 	WEIR_HIST_TOTAL,
 	WEIR_HIST_REDELIVERY,
+	WEIR_HIST_BATCH,	/* messages, not ns */
 	WEIR_NR_HISTS,
 };
 
@@ -181,6 +182,10 @@ struct weir_engine {
  * @events: deaths or other news wait for notification.
  * @sweep: weir_promise_sweep() has something to do. @look: likewise, but it may
  *	as well do it after the next messages were handed out.
+ * @watched: clients' own figures are being watched: who loses messages without
+ *	being given any is put on @peers, too.
+ * @swept: whose ring weir_promise_sweep() has looked at.
+ * @tally: NULL, or gets what all changes under the lock add to the counters.
  */
 struct weir_wake {
 	struct weir_peer *peers;
@@ -190,6 +195,9 @@ struct weir_wake {
 	bool events;
 	bool sweep;
 	bool look;
+	bool watched;
+	struct weir_peer *swept;
+	struct weir_counters *tally;
 };
 
 enum weir_end {

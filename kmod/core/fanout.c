@@ -52,14 +52,18 @@ static void deliver(struct weir_engine *e, struct weir_peer *p,
 	for (i = 0; i < take; i++)
 		hold(e, p, chunk[i], i, now);
 	lose(e, p, n - take);
-	if (!take)
+	if (!take) {
+		if (e->wake->watched)
+			weir_engine_wake_peer(e, p);
 		return;
+	}
 	p->want = 0;
 	weir_policy_touch(e, p);
 	if (!p->kernel)
 		weir_ring_publish(&p->rings, take);
 	e->c.delivered += take;
 	e->c.batches++;
+	weir_hist_add(&e->hist[WEIR_HIST_BATCH], take);
 	weir_engine_wake_peer(e, p);
 }
 
@@ -190,8 +194,11 @@ void weir_fanout_revoke(struct weir_engine *e, struct weir_msg *msg, u64 now)
 			if (p->tags.tag[i].msg != msg)
 				continue;
 			weir_ledger_untag(e, p, &p->tags.tag[i], now);
-			if (--msg->refs)
-				lose(e, p, 1);
+			if (!--msg->refs)
+				continue;
+			lose(e, p, 1);
+			if (e->wake->watched)
+				weir_engine_wake_peer(e, p);
 		}
 	}
 }

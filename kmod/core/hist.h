@@ -6,15 +6,16 @@
 #ifndef _WEIR_CORE_HIST_H
 #define _WEIR_CORE_HIST_H
 
-#include "port.h"
+#include <weir/hist.h>
 
-#define WEIR_HIST_BITS		3
-#define WEIR_HIST_TOP		43	/* values from 2^43 ns (2.4 h) share a bucket */
-#define WEIR_HIST_BUCKETS	((WEIR_HIST_TOP - WEIR_HIST_BITS + 1) << WEIR_HIST_BITS)
+#include "port.h"
 
 /**
  * struct weir_hist
  * @last: @last_index: the last value and its bucket: those of a batch are alike.
+ * @trail: the last WEIR_HIST_TRAIL buckets that values went to, each change of
+ *	bucket once; @steps: how many changes there were. Who keeps a copy sees
+ *	by these which buckets to look at. Either may be read without the lock.
  */
 struct weir_hist {
 	u64 count;
@@ -22,6 +23,8 @@ struct weir_hist {
 	u64 max;
 	u64 last;
 	u32 last_index;
+	u32 steps;
+	u64 trail;
 	u64 bucket[WEIR_HIST_BUCKETS];
 };
 
@@ -38,12 +41,22 @@ static inline u32 weir_hist_index(u64 ns)
 	       (u32)(ns >> (top - WEIR_HIST_BITS));
 }
 
+/* The steps after the trail: who reads them in the other order misses none. */
+static inline void weir_hist_turn(struct weir_hist *h, u32 index)
+{
+	if (index == h->last_index)
+		return;
+	h->last_index = index;
+	WRITE_ONCE(h->trail, h->trail << WEIR_HIST_TRAIL_BITS | index);
+	WRITE_ONCE(h->steps, h->steps + 1);
+}
+
 /* The same value, @n times. */
 static inline void weir_hist_add_many(struct weir_hist *h, u64 ns, u32 n)
 {
 	if (ns != h->last) {
 		h->last = ns;
-		h->last_index = weir_hist_index(ns);
+		weir_hist_turn(h, weir_hist_index(ns));
 		if (ns > h->max)
 			h->max = ns;
 	}

@@ -139,6 +139,7 @@ static bool sweep_one(struct weir_engine *e, struct weir_peer *p, u64 now,
 
 	spin_lock_bh(&p->sq_lock);
 	if (!p->gone) {
+		wake->swept = p;
 		p->hold = false;
 		p->swept = true;
 		n = weir_engine_submit(e, p, SWEEP_MAX, 0, false, now, wake);

@@ -46,8 +46,9 @@ clean_up()
 	weirctl channel del jobs force
 	weirctl channel del calls force
 	weirctl policy unload ratelimit
+	weirctl observe off
 }
-trap 'clean_up 2>/dev/null' EXIT
+trap 'clean_up >/dev/null 2>&1' EXIT
 while IFS= read -r line; do
 	case $line in
 	'$ '*)

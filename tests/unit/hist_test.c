@@ -69,3 +69,42 @@ TEST(count_sum_and_maximum_are_exact)
 		all += h.bucket[i];
 	CHECK_EQ(all, 3);
 }
+
+/* What bpf/observe.bpf.c does, with the same rule for when the trail is enough. */
+static bool follow(struct weir_hist *copy, const struct weir_hist *h)
+{
+	bool enough = h->steps - copy->steps <= WEIR_HIST_TRAIL - 2;
+	u32 i, index;
+
+	for (i = 0; enough && i < WEIR_HIST_TRAIL; i++) {
+		index = h->trail >> i * WEIR_HIST_TRAIL_BITS &
+			((1U << WEIR_HIST_TRAIL_BITS) - 1);
+		copy->bucket[index] = h->bucket[index];
+	}
+	if (!enough)
+		memcpy(copy->bucket, h->bucket, sizeof(h->bucket));
+	copy->steps = h->steps;
+	return enough;
+}
+
+TEST(the_trail_names_every_bucket_that_has_changed)
+{
+	struct weir_hist h = { 0 }, copy = { 0 };
+	u32 i, short_ways = 0;
+	u64 v = 0, chance = 88172645463325252ULL;
+
+	for (i = 0; i < 20000; i++) {
+		chance ^= chance << 13;
+		chance ^= chance >> 7;
+		chance ^= chance << 17;
+		if (chance % 3 == 0)
+			v = chance >> (chance % 61);
+		weir_hist_add(&h, v);
+		if (chance % 4)
+			continue;
+		short_ways += follow(&copy, &h);
+		CHECK(!memcmp(copy.bucket, h.bucket, sizeof(h.bucket)));
+	}
+	CHECK_LT(1000, short_ways);
+	CHECK_LT(short_ways, i);
+}
