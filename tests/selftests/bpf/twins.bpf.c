@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Refused: two policies of one name. */
+#include "weir.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("struct_ops/select")
+int BPF_PROG(select, struct weir_policy_ctx *about)
+{
+	return NOT_MINE;
+}
+
+SEC(".struct_ops.link")
+struct weir_policy_ops first = {
+	.name = "twin",
+	.select = (void *)select,
+};
+
+SEC(".struct_ops.link")
+struct weir_policy_ops second = {
+	.name = "twin",
+	.select = (void *)select,
+};
