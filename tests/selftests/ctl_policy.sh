@@ -115,7 +115,7 @@ wait_until listens || not_ok "the monitor listens"
 weirctl recv "$one" -n 3 --timeout 20s >/dev/null
 is_out()
 {
-	is "$one" policy least-loaded && grep -q "policy-eject  $one  fault: errors" "$dir/events"
+	is "$one" policy least-loaded && grep -q "policy-eject *$one  fault: errors" "$dir/events"
 }
 check "it is out, and told so" wait_until is_out
 kill "$monitor"
