@@ -185,7 +185,7 @@ static inline void give_back(struct weir_engine *e, struct weir_msg *msg)
 		return;
 	}
 	blk->busy--;
-	/* Pairs with the acquire load in stage_send(). */
+	/* Pairs with the acquire load in stage_buffer(). */
 	smp_store_release(&msg->state, WEIR_MSG_USER);
 	if (p)
 		return_idle(e, p, msg);
@@ -584,7 +584,7 @@ static void post_return(struct weir_peer *p, struct weir_cqe *cqe)
 		next = next->next;
 		msg->blk->busy--;
 		cqe->buf[nr++] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
-		/* Pairs with the acquire load in stage_send(). */
+		/* Pairs with the acquire load in stage_buffer(). */
 		smp_store_release(&msg->state, WEIR_MSG_USER);
 	}
 	cqe->type = WEIR_CQE_RETURN;

@@ -448,7 +448,7 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 		return 0;
 	weir_bounce_undo(e, st);
 	if (st->msg)
-		/* Pairs with the acquire load in stage_send(). */
+		/* Pairs with the acquire load in stage_buffer(). */
 		smp_store_release(&st->msg->state, WEIR_MSG_USER);
 	if (res == -EAGAIN && !(st->sqe.flags & WEIR_SQE_NOWAIT))
 		e->c.blocked++;
@@ -514,7 +514,7 @@ static void unstage(struct weir_engine *e, struct weir_stage *st, u32 from,
 	for (; from < to; from++) {
 		weir_bounce_undo(e, &st[from]);
 		if (st[from].msg)
-			/* Pairs with the acquire load in stage_send(). */
+			/* Pairs with the acquire load in stage_buffer(). */
 			smp_store_release(&st[from].msg->state, WEIR_MSG_USER);
 	}
 }
