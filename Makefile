@@ -26,6 +26,8 @@ help:
 	@echo 'make bench [HOST=1]    weir and its peers: tests/bench/RESULTS.md; BENCH_ARGS=--quick'
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
 	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
+	@echo 'make soak MINUTES=N     the ledger under fire in a VM; KERNEL=K'
+	@echo 'make fuzz MINUTES=N     libFuzzer on the engine and the library'
 	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
 	@echo 'make install           module, library and tools for the running kernel'
 	@echo 'make clean             removes build/; what was downloaded stays cached'
@@ -43,6 +45,17 @@ tools:
 		$(inside) make --no-print-directory -C $$dir $(jobs) \
 			KDIR=$$kdir KERNEL=$(KERNEL) || exit; \
 	done
+
+# Long runs, inside a VM or without one; the short ones are in "make test".
+MINUTES	?= 10
+.PHONY: fuzz soak
+soak: module
+	@tests/vm/run --kernel $(KERNEL) --timeout $$(($(MINUTES) * 60 + 600)) -- \
+		build/selftests/soak --minutes $(MINUTES)
+
+fuzz:
+	@kernel=$$(tests/vm/debug-kernel --source) && \
+	$(inside) make -s -C tests/fuzz fuzz "KERNEL_SOURCE=$$kernel" MINUTES=$(MINUTES)
 
 ynl:
 	@dir=$$(tests/vm/debug-kernel --source) && \
