@@ -26,15 +26,18 @@ static u64 near_a_buffer(struct client *c, struct food *f)
 /* An entry: either all from the input, or one that may well be right. */
 static void fill_entry(struct client *c, struct food *f)
 {
-	struct weir_sqe *s = &c->sqes[eat_u8(f) % RING];
-	u8 how = eat_u8(f);
+	u8 how = eat_u8(f), at = eat_u8(f);
+	struct weir_sqe *s;
 
-	if (how & 1) {
+	/* Most often the one that is published next. */
+	s = &c->sqes[(at & 0xc0 ? c->tail : at) % RING];
+
+	if (how == 255) {
 		eat(f, s, sizeof(*s));
 		return;
 	}
 	memset(s, 0, sizeof(*s));
-	s->op = how >> 1 & 7;
+	s->op = how & 8 ? WEIR_OP_SEND : how & 7;
 	if (s->op == WEIR_OP_SEND) {
 		s->len = 1 + eat_u8(f);
 		s->addr = near_a_buffer(c, f);
@@ -54,8 +57,10 @@ static void move_words(struct client *c, struct food *f)
 {
 	u8 how = eat_u8(f);
 
-	if (how & 1)
-		c->tail = how & 2 ? eat_u32(f) : c->p.rings.sq_head + (eat_u8(f) & 31);
+	if (how == 255)
+		c->tail = eat_u32(f);
+	else if ((how & 3) == 3)
+		c->tail = c->p.rings.sq_head + (eat_u8(f) & 31);
 	else
 		c->tail++;
 	publish(c);
@@ -103,6 +108,21 @@ static struct client *join(u8 role)
 	return c;
 }
 
+/* Whoever works on a message reads so far, and no further. */
+static void check_bounds(void)
+{
+	const struct weir_block *b;
+	u32 i, k;
+
+	for (i = 0; i < w.nr_blocks; i++) {
+		b = w.blocks[i];
+		for (k = 0; k < b->nr; k++)
+			if (b->msgs[k].state != WEIR_MSG_USER)
+				CHECK_LE(b->msgs[k].off + b->msgs[k].len,
+					 weir_class_size(b->cls));
+	}
+}
+
 static void step(struct food *f)
 {
 	u8 what = eat_u8(f);
@@ -138,6 +158,7 @@ static void step(struct food *f)
 		break;
 	}
 	CHECK(weir_engine_balanced(&w.e));
+	check_bounds();
 }
 
 static void end_all(void)
