@@ -3,7 +3,7 @@
 # tests/vm/rootfs makes: one toolchain, whatever this machine has.
 
 KERNEL	?= lts
-KERNELS	?= lts next debug
+KERNELS	?= debug lts next
 TESTS	?=
 PREFIX	?= /usr/local
 

@@ -302,9 +302,42 @@ char kid_state(pid_t pid)
 	return state_in(path);
 }
 
+/* How often it went to sleep by itself; -1 unless it sleeps now. */
+static long asleep(pid_t pid)
+{
+	char path[64], line[128];
+	bool sleeps = false;
+	long nr = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "State:\tS", 8))
+			sleeps = true;
+		sscanf(line, "voluntary_ctxt_switches: %ld", &nr);
+	}
+	fclose(f);
+	return sleeps ? nr : -1;
+}
+
+/**
+ * kid_sleeps - does it sleep, and not only for a moment?
+ *
+ * On its way to the call that is to hold it, it may sleep for a page or a lock:
+ * two looks have to find the same sleep.
+ */
 bool kid_sleeps(pid_t pid)
 {
-	return kid_state(pid) == 'S';
+	static const struct timespec moment = { .tv_nsec = 20 * MS };
+	long first = asleep(pid);
+
+	if (first < 0)
+		return false;
+	nanosleep(&moment, NULL);
+	return asleep(pid) == first;
 }
 
 static __thread sigjmp_buf touched;

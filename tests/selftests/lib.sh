@@ -15,7 +15,7 @@ channels=()
 # Whatever is left of a test, and of its children.
 clean_up()
 {
-	local status=$? pid name
+	local status=$? at=$BASH_COMMAND pid name
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null
 	done
@@ -23,7 +23,7 @@ clean_up()
 		weirctl channel del "$name" force >/dev/null 2>&1
 	done
 	rm -rf "$dir"
-	[ -n "$finished" ] || echo "# ended before its end"
+	[ -n "$finished" ] || echo "# ended before its end, at: $at"
 	[ -n "$finished" ] && exit "$status"
 	exit 1
 }
@@ -141,12 +141,12 @@ like() # NAME PATTERN TEXT
 	fi
 }
 
-# Until the command succeeds, half a minute at most.
+# Until the command succeeds, a minute at most.
 wait_until() # COMMAND...
 {
-	local tries=1500
+	local end=$((SECONDS + 60))
 	until "$@" >/dev/null 2>&1; do
-		[ $((tries -= 1)) -gt 0 ] || return 1
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.02
 	done
 }

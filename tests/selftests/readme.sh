@@ -32,9 +32,9 @@ held()
 # session's $! is that of its own command.
 wait_until()
 {
-	local tries=300
+	local end=$((SECONDS + 60))
 	until "$@"; do
-		((--tries)) || return 1
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
 }

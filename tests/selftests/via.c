@@ -172,11 +172,14 @@ static int wait_for_completions(struct raw *r, uint32_t min, uint64_t end_ns)
 }
 
 /*
- * Return: the outcome of the last submission; *done counts the entries.
+ * Return: the outcome of the last submission; *done counts the entries, after
+ * a wait also those that somebody else took, who swept the ring.
  */
 static int submit_all(struct raw *r, uint32_t flags, uint32_t submit,
 		      uint64_t end_ns, int *done)
 {
+	uint32_t head = __atomic_load_n(&r->ring->ksq_head, __ATOMIC_ACQUIRE);
+	uint32_t gone;
 	int ret;
 
 	for (;;) {
@@ -185,9 +188,15 @@ static int submit_all(struct raw *r, uint32_t flags, uint32_t submit,
 			return ret;
 		if (ret > 0)
 			*done += ret;
-		if (!(flags & WEIR_ENTER_SQ_WAIT) ||
-		    (uint32_t)*done == submit || !blocked(r))
+		if (!(flags & WEIR_ENTER_SQ_WAIT) || (uint32_t)*done == submit)
 			return ret;
+		if (!blocked(r)) {
+			gone = __atomic_load_n(&r->ring->ksq_head,
+					       __ATOMIC_ACQUIRE) - head;
+			if (gone > (uint32_t)*done && gone <= submit)
+				*done = gone;
+			return ret;
+		}
 		ret = poll_for(r, POLLOUT, end_ns);
 		if (ret < 0)
 			return ret;
