@@ -28,6 +28,8 @@ help:
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
 	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
 	@echo 'make bench-scheduler   workers first on the CPU: build/bench-scheduler.json'
+	@echo 'make soak MINUTES=N     the ledger under fire in a VM; KERNEL=K'
+	@echo 'make fuzz MINUTES=N     libFuzzer on engine and library; calls into the module, KERNEL=K'
 	@echo 'make ynl               the generated netlink files, from include/weir/weir.yaml'
 	@echo 'make install           module, library and tools for the running kernel'
 	@echo 'make clean             removes build/; what was downloaded stays cached'
@@ -45,6 +47,24 @@ tools:
 		$(inside) make --no-print-directory -C $$dir $(jobs) \
 			KDIR=$$kdir KERNEL=$(KERNEL) || exit; \
 	done
+
+# Long runs, inside a VM or without one; the short ones are in "make test".
+.PHONY: selftests
+selftests:
+	@kernel=$$(tests/vm/debug-kernel --source) && \
+	$(inside) make -s -C tests/selftests "KERNEL_SOURCE=$$kernel"
+
+MINUTES	?= 10
+.PHONY: fuzz soak
+soak: module selftests
+	@tests/vm/run --kernel $(KERNEL) --timeout $$(($(MINUTES) * 60 + 600)) -- \
+		build/selftests/soak --minutes $(MINUTES)
+
+fuzz: module selftests
+	@kernel=$$(tests/vm/debug-kernel --source) && \
+	$(inside) make -s -C tests/fuzz fuzz "KERNEL_SOURCE=$$kernel" MINUTES=$(MINUTES)
+	@tests/vm/run --kernel $(KERNEL) --timeout $$(($(MINUTES) * 60 + 600)) -- \
+		env WEIR_FUZZ_MINUTES=$(MINUTES) build/selftests/fuzz_calls
 
 ynl:
 	@dir=$$(tests/vm/debug-kernel --source) && \

@@ -56,6 +56,7 @@ static u32 nr_picked;
 static u64 reliances;
 static u64 state;
 
+#ifndef MODEL_CHANCE	/* the fuzzer brings its own */
 static u32 rnd(u32 below)
 {
 	state ^= state << 13;
@@ -63,6 +64,7 @@ static u32 rnd(u32 below)
 	state ^= state << 17;
 	return (state >> 11) % below;
 }
+#endif
 
 static bool chance(u32 percent)
 {
