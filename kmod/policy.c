@@ -17,6 +17,7 @@
 
 #include "change.h"
 #include "netlink.h"
+#include "trace.h"
 
 #define RECORDS_MAX	32	/* of policies that are gone */
 
@@ -103,6 +104,11 @@ static void info_of(const struct weir_policy *pol, struct weir_policy_info *i)
 /* Takes a policy from a channel against its will, and keeps why. */
 static void eject(struct weir_channel *ch, u32 reason)
 {
+	static const char * const why[] = {
+		[WEIR_POLICY_EXIT_ERRORS] = "errors",
+		[WEIR_POLICY_EXIT_SLOW] = "slow",
+		[WEIR_POLICY_EXIT_UNLOADED] = "unloaded",
+	};
 	struct weir_policy *pol = ch->policy;
 	struct weir_policy_end *end = &pol->last;
 	struct weir_policy_info info;
@@ -115,6 +121,8 @@ static void eject(struct weir_channel *ch, u32 reason)
 	pol->exits++;
 	info_of(pol, &info);
 	weir_netlink_policy(&info);
+	if (trace_weir_eject_enabled())
+		weir_trace_eject(ch, info.name, why[reason]);
 }
 
 static void eject_faulty(struct weir_channel *ch)
