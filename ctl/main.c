@@ -39,7 +39,7 @@ const struct object *const args_objects[] = {
 const struct word ctl_options[] = {
 	{ "-j", NULL, NULL, "JSON" },
 	{ "-p", NULL, NULL, "JSON, indented for people" },
-	{ "-d", NULL, NULL, "netlink messages, BPF logs on standard error" },
+	{ "-d", NULL, NULL, "netlink messages, BPF logs on stderr" },
 	{ "-V", NULL, NULL, "print the version" },
 	{ "-h", NULL, NULL, "help" },
 	{ "-batch", "FILE", NULL, "run the commands in FILE; - is input" },

@@ -283,7 +283,7 @@ static int observe_show(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", observe_show, 0, "", NULL, NULL, "what the BPF programs have seen" },
-	{ "on", observe_on, 0, "", NULL, NULL, "BPF programs keep figures in maps, for bpftool" },
+	{ "on", observe_on, 0, "", NULL, NULL, "keep figures in BPF maps, for bpftool" },
 	{ "off", observe_off, 0, "", NULL, NULL, "they end, and their maps go" },
 	{ }
 };

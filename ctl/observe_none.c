@@ -16,7 +16,7 @@ static int missing(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", missing, 0, "", NULL, NULL, "what the BPF programs have seen" },
-	{ "on", missing, 0, "", NULL, NULL, "BPF programs keep figures in maps, for bpftool" },
+	{ "on", missing, 0, "", NULL, NULL, "keep figures in BPF maps, for bpftool" },
 	{ "off", missing, 0, "", NULL, NULL, "they end, and their maps go" },
 	{ }
 };

@@ -264,7 +264,7 @@ static int set_users(const struct user *user, int users, const char *policy)
 }
 
 /* 0 or a status after reporting. */
-static int check_name(const char *name)
+static int check_name(const char *name, const char *file)
 {
 	uint64_t kind = WEIR_POLICY_KIND_GONE;
 	int error = get(name, keep_kind, &kind);
@@ -276,11 +276,12 @@ static int check_name(const char *name)
 		return 0;
 	case WEIR_POLICY_KIND_BUILTIN:
 		return report(STATUS_REFUSED, EEXIST, "policy",
-			      "a policy \"%s\" is built in (EEXIST)", name);
+			      "%s: a policy \"%s\" is built in (EEXIST)", file,
+			      name);
 	default:
 		return report(STATUS_REFUSED, EEXIST, "policy",
-			      "a policy \"%s\" is loaded already (EEXIST); unload it first",
-			      name);
+			      "%s: a policy \"%s\" is loaded already (EEXIST); unload it first",
+			      file, name);
 	}
 }
 
@@ -294,7 +295,7 @@ static int check_names(const struct program *p, const char *file, int users)
 			      "%s holds %zu policies; load it without channels, and give each its own with \"weirctl channel set\"",
 			      file, program_count(p));
 	for (size_t i = 0; !status && i < program_count(p); i++)
-		status = check_name(program_name(p, i));
+		status = check_name(program_name(p, i), file);
 	return status;
 }
 
@@ -380,9 +381,9 @@ static int policy_unload(struct args *a)
 
 static const struct cmd cmds[] = {
 	{ "show", policy_show, CMD_POLICY, "[NAME]", NULL, NULL,
-	  "who decides, for which channels, at what cost" },
+	  "who decides, for whom, at what cost" },
 	{ "load", policy_load, CMD_PROGRAM, "FILE [CHANNEL]...", NULL, NULL,
-	  "a policy in BPF, and the channels that use it" },
+	  "a policy in BPF; channels to use it" },
 	{ "unload", policy_unload, CMD_POLICY, "NAME", NULL, NULL,
 	  "its channels go on with least-loaded" },
 	{ }

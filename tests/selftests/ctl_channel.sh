@@ -116,7 +116,7 @@ expect_exit "creates nothing" 1 weirctl channel show "$a-dry"
 
 run weirctl channel show
 like "the table has a head" "NAME *READY*INFLIGHT*STATE*" "$(head -n 1 <<<"$out")"
-like "and a line for each" "*$a *0/0 *0/128M *ok*" "$(grep "^$a " <<<"$out")"
+like "and a line for each" "*$a *0/0 *64K/128M *ok*" "$(grep "^$a " <<<"$out")"
 same "no argument is channel show" "$(cut -c 1-20 <<<"$out")" "$(weirctl | cut -c 1-20)"
 same "so is its beginning" "$(cut -c 1-20 <<<"$out")" "$(weirctl ch sh | cut -c 1-20)"
 

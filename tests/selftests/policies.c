@@ -27,8 +27,9 @@ static int send_key(struct raw *s, uint64_t key)
 	if (ret < 0)
 		return ret;
 	sqe->key = key;
+	/* None is left to submit where somebody has swept the ring meanwhile. */
 	ret = raw_submit(s);
-	return ret == 1 ? 0 : -EIO;
+	return ret < 0 ? ret : 0;
 }
 
 /* Who of these gets a message with this key? It is acknowledged. -1 nobody. */
