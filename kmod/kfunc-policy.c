@@ -4,7 +4,7 @@
  * have cannot be had elsewhere, so the engine's lock is held: nothing here
  * locks or sleeps.
  */
-#include "policy.h"
+#include "kfunc.h"
 
 #include <linux/bpf.h>
 #include <linux/btf.h>
@@ -12,6 +12,7 @@
 #include <linux/topology.h>
 
 #include "compat.h"
+#include "policy.h"
 
 static struct weir_engine *engine_of(struct weir_policy_ctx *ctx)
 {

@@ -305,6 +305,7 @@ char kid_state(pid_t pid)
 /* How often it went to sleep by itself; -1 unless it sleeps now. */
 static long asleep(pid_t pid)
 {
+	static const char count[] = "voluntary_ctxt_switches:";
 	char path[64], line[128];
 	bool sleeps = false;
 	long nr = -1;
@@ -317,7 +318,8 @@ static long asleep(pid_t pid)
 	while (fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "State:\tS", 8))
 			sleeps = true;
-		sscanf(line, "voluntary_ctxt_switches: %ld", &nr);
+		if (!strncmp(line, count, strlen(count)))
+			nr = strtol(line + strlen(count), NULL, 10);
 	}
 	fclose(f);
 	return sleeps ? nr : -1;

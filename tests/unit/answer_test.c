@@ -530,6 +530,8 @@ TEST(clock_read_before_anothers_is_no_time_at_all)
 	f.w.now -= 5;
 	answer(f.v, WEIR_OP_ACK, cqe.token);
 	for (i = 0; i < WEIR_NR_HISTS; i++) {
+		if (i == WEIR_HIST_BATCH)
+			continue;	/* no time */
 		CHECK_EQ(f.w.e.hist[i].sum, 0);
 		CHECK_EQ(f.w.e.hist[i].max, 0);
 	}
