@@ -21,12 +21,13 @@ event() # NAME EVENT [JQ-CONDITION]
 	if wait_until seen "$2" "${3:-true}"; then ok "$1"; else not_ok "$1" "$(<"$dir/json")"; fi
 }
 
-# They listen when the first of something repeated is heard.
+# They listen when the first of something repeated is heard: of two events that
+# come one after the other, since they may begin to between these.
 hear()
 {
 	weirctl channel add "$name" messages 3 overflow error
 	weirctl channel del "$name"
-	[ -s "$dir/json" ] && [ -s "$dir/text" ]
+	grep -q channel-add "$dir/json" && grep -q channel-add "$dir/text"
 }
 wait_until hear
 event "a channel is created" channel-add ".name == \"$name\""
