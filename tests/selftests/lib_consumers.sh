@@ -144,7 +144,7 @@ exports()
 
 static_exports()
 {
-	nm --defined-only "$lib/libweir.a" |
+	nm --extern-only --defined-only "$lib/libweir.a" |
 		awk '$2 ~ /[A-Z]/ { print $3 }' | sort >"$dir/a"
 	diff "$dir/map" "$dir/a"
 }
