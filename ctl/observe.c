@@ -11,13 +11,13 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <linux/weir_netlink.h>
 
+#include "bpflog.h"
 #include "ctl.h"
 #include "find.h"
 #include "json.h"
@@ -43,24 +43,6 @@ static const char *const others[] = {
 #define LINKS (sizeof(links) / sizeof(links[0]))
 #define MAPS (sizeof(maps) / sizeof(maps[0]))
 #define OTHERS (sizeof(others) / sizeof(others[0]))
-
-/* What libbpf said last, for failures that only it can explain. */
-static char said[512];
-
-static int note(enum libbpf_print_level level, const char *format, va_list ap)
-{
-	va_list again;
-
-	va_copy(again, ap);
-	if (ctl.debug)
-		vfprintf(stderr, format, ap);
-	if (level == LIBBPF_WARN && !said[0]) {
-		vsnprintf(said, sizeof(said), format, again);
-		said[strcspn(said, "\n")] = '\0';
-	}
-	va_end(again);
-	return 0;
-}
 
 int observe_refused(int error, const char *what)
 {
@@ -172,7 +154,7 @@ static int load_refused(const char *path, int error)
 		return observe_refused(error, "loading BPF");
 	return report(STATUS_REFUSED, error, NULL,
 		      "%s: the kernel refuses it: %s (%s; more with -d)", path,
-		      said[0] ? said : strerror(error), report_errno(error));
+		      bpflog_text(error), report_errno(error));
 }
 
 static int load(struct bpf_object **object)
@@ -182,12 +164,11 @@ static int load(struct bpf_object **object)
 
 	if (status)
 		return status;
-	libbpf_set_print(note);
-	said[0] = '\0';
+	bpflog_begin();
 	*object = bpf_object__open_file(path, NULL);
 	if (!*object)
 		return report(STATUS_REFUSED, errno, NULL, "%s: %s (%s)", path,
-			      said[0] ? said : strerror(errno), report_errno(errno));
+			      bpflog_text(errno), report_errno(errno));
 	error = bpf_object__load(*object);
 	return error ? load_refused(path, -error) : 0;
 }

@@ -19,6 +19,7 @@
 
 #include <linux/bpf.h>
 
+#include "bpflog.h"
 #include "ctl.h"
 #include "find.h"
 #include "lookup.h"
@@ -44,24 +45,6 @@ struct program {
 	struct policy *policy;
 	size_t count;
 };
-
-/* What libbpf said last, for failures that only it can explain. */
-static char said[512];
-
-static int listen(enum libbpf_print_level level, const char *format, va_list ap)
-{
-	va_list again;
-
-	va_copy(again, ap);
-	if (ctl.debug)
-		vfprintf(stderr, format, ap);
-	if (level == LIBBPF_WARN && !said[0]) {
-		vsnprintf(said, sizeof(said), format, again);
-		said[strcspn(said, "\n")] = '\0';
-	}
-	va_end(again);
-	return 0;
-}
 
 /* An errno; libbpf's own numbers are about the object's form. */
 static int plain(int error)
@@ -261,7 +244,7 @@ static int read_module(struct program *p)
 
 static int read_object(struct program *p)
 {
-	said[0] = '\0';
+	bpflog_begin();
 	p->object = bpf_object__open_file(p->path, NULL);
 	if (p->object)
 		return 0;
@@ -305,7 +288,6 @@ int program_open(const char *file, struct program **program)
 	if (!p)
 		abort();
 	*program = p;
-	libbpf_set_print(listen);
 	status = find_program(file, p->path, sizeof(p->path));
 	status = status ?: read_object(p);
 	status = status ?: read_policies(p);
@@ -373,7 +355,7 @@ static int verifier_refused(const struct program *p, int error, char *const *log
 			      report_errno(plain(error)));
 	}
 	return refuse(p, error, "the kernel refuses it: %s (%s)",
-		      said[0] ? said : strerror(plain(error)),
+		      bpflog_text(plain(error)),
 		      report_errno(plain(error)));
 }
 
@@ -403,7 +385,7 @@ static int load_object(const struct program *p)
 			bpf_program__set_log_buf(program, log[i], LOG_SIZE);
 		i++;
 	}
-	said[0] = '\0';
+	bpflog_begin();
 	error = bpf_object__load(p->object);
 	if (error)
 		status = load_refused(p, error, log);
@@ -437,7 +419,7 @@ static int attach(const struct program *p, struct policy *policy)
 	char path[PATH_MAX];
 	int error;
 
-	said[0] = '\0';
+	bpflog_begin();
 	policy->link = bpf_map__attach_struct_ops(policy->map);
 	if (!policy->link)
 		return attach_refused(p, policy, errno);

@@ -10,7 +10,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 
 #include <weir/scheduler.h>
 
+#include "bpflog.h"
 #include "ctl.h"
 #include "find.h"
 #include "json.h"
@@ -53,24 +53,6 @@ static const char *const state_names[] = {
 	[STATE_ENDED] = "ended",
 	[STATE_OTHER] = "other",
 };
-
-/* What libbpf said last, for failures that only it can explain. */
-static char said[512];
-
-static int note(enum libbpf_print_level level, const char *format, va_list ap)
-{
-	va_list again;
-
-	va_copy(again, ap);
-	if (ctl.debug)
-		vfprintf(stderr, format, ap);
-	if (level == LIBBPF_WARN && !said[0]) {
-		vsnprintf(said, sizeof(said), format, again);
-		said[strcspn(said, "\n")] = '\0';
-	}
-	va_end(again);
-	return 0;
-}
 
 /* ---- what there is ----------------------------------------------------------- */
 
@@ -133,7 +115,7 @@ static int load_refused(const char *path, int error)
 	if (error == EPERM || error == EACCES)
 		return refused(error, "loading BPF");
 	return report(STATUS_REFUSED, error, NULL, "%s: the kernel refuses it: %s (%s; more with -d)",
-		      path, said[0] ? said : strerror(error), report_errno(error));
+		      path, bpflog_text(error), report_errno(error));
 }
 
 static int load(struct bpf_object **object)
@@ -143,12 +125,11 @@ static int load(struct bpf_object **object)
 
 	if (status)
 		return status;
-	libbpf_set_print(note);
-	said[0] = '\0';
+	bpflog_begin();
 	*object = bpf_object__open_file(path, NULL);
 	if (!*object)
 		return report(STATUS_REFUSED, errno, NULL, "%s: %s (%s)", path,
-			      said[0] ? said : strerror(errno), report_errno(errno));
+			      bpflog_text(errno), report_errno(errno));
 	error = bpf_object__load(*object);
 	return error ? load_refused(path, -error) : 0;
 }
@@ -392,7 +373,7 @@ static int scheduler_show(struct args *a)
 		return STATUS_USAGE;
 	if (check_kernel())
 		return STATUS_REFUSED;
-	libbpf_set_print(note);
+	bpflog_begin();
 	s.state = find_state(s.other, sizeof(s.other));
 	read_counters(&s);
 	read_map(PIN_EXIT, &s.last);
