@@ -216,6 +216,13 @@ static const struct def message_defs[] = {
 	{ WEIR_A_MESSAGE_OLDER, ASKED, "older" },
 	{ WEIR_A_MESSAGE_LIMIT, ASKED, "limit" },
 	{ WEIR_A_MESSAGE_ALL, ASKED, "all" },
+	{ WEIR_A_MESSAGE_CORR, NUMBER, "corr" },
+	{ WEIR_A_MESSAGE_MTYPE, NUMBER, "mtype" },
+	{ WEIR_A_MESSAGE_ENCODING, NUMBER, "encoding" },
+	{ WEIR_A_MESSAGE_COST, NUMBER, "cost" },
+	{ WEIR_A_MESSAGE_DEADLINE, NS, "deadline" },
+	{ WEIR_A_MESSAGE_OFFSET, ASKED, "offset" },
+	{ WEIR_A_MESSAGE_PAYLOAD_MAX, ASKED, "payload-max" },
 	{ }
 };
 
@@ -332,6 +339,7 @@ static enum attrs_set set_of(uint8_t cmd)
 	case WEIR_CMD_MESSAGE_RELEASE:
 	case WEIR_CMD_MESSAGE_REQUEUE:
 	case WEIR_CMD_MESSAGE_KILL:
+	case WEIR_CMD_MESSAGE_SET:
 		return ATTRS_MESSAGE;
 	case WEIR_CMD_STATS_GET:
 		return ATTRS_STATS;

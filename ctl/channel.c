@@ -240,6 +240,10 @@ static const struct cmd cmds[] = {
 	  "refuse new messages, wait for the last" },
 	{ "purge", channel_purge, CMD_CHANNEL | CMD_WORDS_ONE, "NAME", purge_words, NULL,
 	  "throw messages away" },
+	{ "save", channel_save, CMD_CHANNEL | CMD_FILES, "NAME FILE", NULL, NULL,
+	  "pause it, and write all of it to a file" },
+	{ "restore", channel_restore, CMD_FILES, "FILE [NAME]", NULL, NULL,
+	  "create it anew, with its messages" },
 	{ }
 };
 

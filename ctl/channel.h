@@ -19,4 +19,8 @@ int channel_show(struct args *a);
 /* drain.c */
 int channel_drain(struct args *a);
 
+/* save.c, restore.c */
+int channel_save(struct args *a);
+int channel_restore(struct args *a);
+
 #endif

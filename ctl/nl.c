@@ -25,6 +25,7 @@
 #define RECEIVE_SIZE (128 * 1024)
 #define DUMP_TRIES 20
 #define STREAM_MAX 100000
+#define STREAM_BYTES (64 << 20)	/* of answers that are held */
 
 static struct {
 	struct nl_sock *sock;
@@ -41,7 +42,7 @@ struct exchange {
 	void *arg;
 	int order;		/* of a stream: the attribute to sort by, else 0 */
 	struct nl_msg **replies;
-	size_t count, room;
+	size_t count, room, bytes;
 	bool done;
 	bool interrupted;	/* a dump: something changed meanwhile */
 };
@@ -207,6 +208,7 @@ static void drop_replies(struct exchange *x)
 {
 	while (x->count)
 		nlmsg_free(x->replies[--x->count]);
+	x->bytes = 0;
 }
 
 static struct nlattr *find(struct nl_msg *msg, int attr)
@@ -239,7 +241,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 
 	if (ctl.debug)
 		nl_msg_dump(msg, stderr);
-	if (x->order && x->count == STREAM_MAX)
+	if (x->order && (x->count == STREAM_MAX || x->bytes > STREAM_BYTES))
 		show_replies(x);
 	if (x->count == x->room) {
 		x->room = x->room ? 2 * x->room : 16;
@@ -247,6 +249,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 					  x->room * sizeof(*x->replies)));
 	}
 	nlmsg_get(msg);
+	x->bytes += nlmsg_hdr(msg)->nlmsg_len;
 	x->replies[x->count++] = msg;
 	return NL_OK;
 }

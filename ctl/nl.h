@@ -32,7 +32,7 @@ void netlink_nest_end(struct nl_msg *msg, struct nlattr *nest);
  * netlink_refused() knows the rest.
  * netlink_dump: all objects as of one moment, however often it takes.
  * netlink_stream: for what may be too many to be held: in the order of a number,
- * @attr, within each hundred thousand; the callback cannot ask further.
+ * @attr, within each hundred thousand or 64 MiB; the callback cannot ask further.
  */
 int netlink_call(struct nl_msg *msg, netlink_fn fn, void *arg);
 int netlink_dump(struct nl_msg *msg, netlink_fn fn, void *arg);

@@ -62,25 +62,30 @@ int prefill_read(struct nl_msg *msg, const char *name, const char *text)
 	return status;
 }
 
+struct line {
+	FILE *out;
+	const char *before;
+};
+
 static void print_class(struct nlattr *attr, void *arg)
 {
 	struct nlattr *tb[WEIR_A_POOL_CLASS_MAX + 1];
-	const char **before = arg;
+	struct line *line = arg;
 	char text[UNITS_TEXT];
 
 	if (nla_parse_nested(tb, WEIR_A_POOL_CLASS_MAX, attr, NULL))
 		return;
-	printf("%s%s:%llu", *before,
-	       units_size_exact(text, netlink_number(tb[WEIR_A_POOL_CLASS_SIZE])),
-	       (unsigned long long)netlink_number(tb[WEIR_A_POOL_CLASS_BUFFERS]));
-	*before = ",";
+	fprintf(line->out, "%s%s:%llu", line->before,
+		units_size_exact(text, netlink_number(tb[WEIR_A_POOL_CLASS_SIZE])),
+		(unsigned long long)netlink_number(tb[WEIR_A_POOL_CLASS_BUFFERS]));
+	line->before = ",";
 }
 
-void prefill_print(void)
+void prefill_print(FILE *out)
 {
-	const char *before = "";
+	struct line line = { out, "" };
 
-	netlink_each(WEIR_A_CHANNEL_PREFILL, print_class, &before);
+	netlink_each(WEIR_A_CHANNEL_PREFILL, print_class, &line);
 }
 
 static void json_class(struct nlattr *attr, void *arg)

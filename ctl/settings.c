@@ -448,7 +448,7 @@ int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
 
 /* ---- into words ------------------------------------------------------------ */
 
-static void print_perm(struct nlattr **tb)
+static void print_perm(FILE *out, struct nlattr **tb)
 {
 	uint32_t uid = netlink_number(tb[WEIR_A_CHANNEL_UID]);
 	uint32_t gid = netlink_number(tb[WEIR_A_CHANNEL_GID]);
@@ -456,24 +456,24 @@ static void print_perm(struct nlattr **tb)
 	const struct group *gr = getgrgid(gid);
 
 	if (pw)
-		printf("%s:", pw->pw_name);
+		fprintf(out, "%s:", pw->pw_name);
 	else
-		printf("%u:", uid);
+		fprintf(out, "%u:", uid);
 	if (gr)
-		printf("%s:", gr->gr_name);
+		fprintf(out, "%s:", gr->gr_name);
 	else
-		printf("%u:", gid);
-	printf("%04o", (unsigned int)netlink_number(tb[WEIR_A_CHANNEL_PERM]));
+		fprintf(out, "%u:", gid);
+	fprintf(out, "%04o", (unsigned int)netlink_number(tb[WEIR_A_CHANNEL_PERM]));
 }
 
-static void print_ms(uint64_t ms)
+static void print_ms(FILE *out, uint64_t ms)
 {
 	char text[UNITS_TEXT];
 
-	fputs(units_time_exact(text, ms * 1000000), stdout);
+	fputs(units_time_exact(text, ms * 1000000), out);
 }
 
-static void print_value(const struct setting *s, const struct word *w,
+static void print_value(FILE *out, const struct setting *s, const struct word *w,
 			struct nlattr **tb)
 {
 	uint64_t value = netlink_number(tb[s->attr]);
@@ -482,55 +482,55 @@ static void print_value(const struct setting *s, const struct word *w,
 
 	switch (s->kind) {
 	case PERM:
-		print_perm(tb);
+		print_perm(out, tb);
 		break;
 	case SIZE_RANGE:
-		printf("%s..", units_size_exact(text, value));
-		fputs(units_size_exact(text, value2), stdout);
+		fprintf(out, "%s..", units_size_exact(text, value));
+		fputs(units_size_exact(text, value2), out);
 		break;
 	case MS_RANGE:
-		print_ms(value);
-		fputs("..", stdout);
-		print_ms(value2);
+		print_ms(out, value);
+		fputs("..", out);
+		print_ms(out, value2);
 		break;
 	case SIZE:
 	case WIDE_SIZE:
-		fputs(units_size_exact(text, value), stdout);
+		fputs(units_size_exact(text, value), out);
 		break;
 	case NS_OFF:
 		if (!value) {
-			fputs("off", stdout);
+			fputs("off", out);
 			break;
 		}
 		/* fall through */
 	case NS:
 	case SHORT_NS:
-		fputs(units_time_exact(text, value), stdout);
+		fputs(units_time_exact(text, value), out);
 		break;
 	case MS:
-		print_ms(value);
+		print_ms(out, value);
 		break;
 	case PERCENT:
 	case TENTHS:
 		if (s->kind == PERCENT)
 			value *= 10;
-		fputs(units_percent_exact(text, value), stdout);
+		fputs(units_percent_exact(text, value), out);
 		break;
 	case NAME:
 	case PATH:
-		put_safe(stdout, netlink_text(tb[s->attr]));
+		put_safe(out, netlink_text(tb[s->attr]));
 		break;
 	case PREFILL:
-		prefill_print();
+		prefill_print(out);
 		break;
 	case CHOICE:
-		fputs(attrs_choice(w->choices, value), stdout);
+		fputs(attrs_choice(w->choices, value), out);
 		break;
 	default:
 		if (s->kind == COUNT_AUTO && !value)
-			fputs("auto", stdout);
+			fputs("auto", out);
 		else
-			printf("%llu", (unsigned long long)value);
+			fprintf(out, "%llu", (unsigned long long)value);
 	}
 }
 
@@ -557,10 +557,30 @@ void settings_print(struct nlattr **tb)
 				continue;
 			printf("%s %s ", begun ? "" : " ",
 			       settings_words[i].name);
-			print_value(&settings[i], &settings_words[i], tb);
+			print_value(stdout, &settings[i], &settings_words[i], tb);
 			begun = true;
 		}
 		if (begun)
 			putchar('\n');
+	}
+}
+
+void settings_each(struct nlattr **tb, void (*fn)(const char *name,
+		   const char *value, void *arg), void *arg)
+{
+	char *value;
+	size_t size;
+	FILE *out;
+
+	for (size_t i = 0; i < SETTINGS; i++) {
+		if (!settings[i].line || !is_shown(&settings[i], settings[i].line, tb))
+			continue;
+		out = open_memstream(&value, &size);
+		if (!out)
+			abort();
+		print_value(out, &settings[i], &settings_words[i], tb);
+		fclose(out);
+		fn(settings_words[i].name, value, arg);
+		free(value);
 	}
 }

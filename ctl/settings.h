@@ -25,4 +25,8 @@ int settings_read(struct args *a, struct nl_msg *msg, unsigned int *count,
  */
 void settings_print(struct nlattr **tb);
 
+/* The same one by one. */
+void settings_each(struct nlattr **tb, void (*fn)(const char *name,
+		   const char *value, void *arg), void *arg);
+
 #endif

@@ -33,6 +33,11 @@ static const struct netlink_range_validation weir_a_message_state_range = {
 	.max	= 4294967295ULL,
 };
 
+static const struct netlink_range_validation weir_a_message_reason_range = {
+	.min	= 1ULL,
+	.max	= 4294967295ULL,
+};
+
 /* Common nested types */
 const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_PAD + 1] = {
 	[WEIR_A_POOL_CLASS_SIZE] = { .type = NLA_U32, },
@@ -187,17 +192,19 @@ static const struct nla_policy weir_client_kick_nl_policy[WEIR_A_CLIENT_PID + 1]
 };
 
 /* WEIR_CMD_MESSAGE_GET - do */
-static const struct nla_policy weir_message_get_do_nl_policy[WEIR_A_MESSAGE_ID + 1] = {
+static const struct nla_policy weir_message_get_do_nl_policy[WEIR_A_MESSAGE_OFFSET + 1] = {
 	[WEIR_A_MESSAGE_CHANNEL] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_MESSAGE_ID] = { .type = NLA_U64, },
+	[WEIR_A_MESSAGE_OFFSET] = { .type = NLA_U32, },
 };
 
 /* WEIR_CMD_MESSAGE_GET - dump */
-static const struct nla_policy weir_message_get_dump_nl_policy[WEIR_A_MESSAGE_LIMIT + 1] = {
+static const struct nla_policy weir_message_get_dump_nl_policy[WEIR_A_MESSAGE_PAYLOAD_MAX + 1] = {
 	[WEIR_A_MESSAGE_CHANNEL] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_MESSAGE_STATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &weir_a_message_state_range),
 	[WEIR_A_MESSAGE_OLDER] = { .type = NLA_U64, },
 	[WEIR_A_MESSAGE_LIMIT] = { .type = NLA_U32, },
+	[WEIR_A_MESSAGE_PAYLOAD_MAX] = { .type = NLA_U32, },
 };
 
 /* WEIR_CMD_MESSAGE_RELEASE - do */
@@ -229,6 +236,16 @@ static const struct nla_policy weir_stats_get_nl_policy[WEIR_A_STATS_CHANNEL + 1
 /* WEIR_CMD_POLICY_GET - do */
 static const struct nla_policy weir_policy_get_nl_policy[WEIR_A_POLICY_NAME + 1] = {
 	[WEIR_A_POLICY_NAME] = { .type = NLA_NUL_STRING, .len = 15, },
+};
+
+/* WEIR_CMD_MESSAGE_SET - do */
+static const struct nla_policy weir_message_set_nl_policy[WEIR_A_MESSAGE_REASON_TEXT + 1] = {
+	[WEIR_A_MESSAGE_CHANNEL] = { .type = NLA_NUL_STRING, .len = 31, },
+	[WEIR_A_MESSAGE_ID] = { .type = NLA_U64, },
+	[WEIR_A_MESSAGE_ATTEMPT] = { .type = NLA_U32, },
+	[WEIR_A_MESSAGE_DELIVERIES] = { .type = NLA_U32, },
+	[WEIR_A_MESSAGE_REASON] = NLA_POLICY_FULL_RANGE(NLA_U32, &weir_a_message_reason_range),
+	[WEIR_A_MESSAGE_REASON_TEXT] = { .type = NLA_NUL_STRING, },
 };
 
 /* Ops table for weir */
@@ -310,14 +327,15 @@ static const struct genl_split_ops weir_nl_ops[] = {
 		.cmd		= WEIR_CMD_MESSAGE_GET,
 		.doit		= weir_nl_message_get_doit,
 		.policy		= weir_message_get_do_nl_policy,
-		.maxattr	= WEIR_A_MESSAGE_ID,
+		.maxattr	= WEIR_A_MESSAGE_OFFSET,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= WEIR_CMD_MESSAGE_GET,
+		.start		= weir_nl_message_get_start,
 		.dumpit		= weir_nl_message_get_dumpit,
 		.policy		= weir_message_get_dump_nl_policy,
-		.maxattr	= WEIR_A_MESSAGE_LIMIT,
+		.maxattr	= WEIR_A_MESSAGE_PAYLOAD_MAX,
 		.flags		= GENL_CMD_CAP_DUMP,
 	},
 	{
@@ -365,6 +383,13 @@ static const struct genl_split_ops weir_nl_ops[] = {
 		.cmd	= WEIR_CMD_POLICY_GET,
 		.dumpit	= weir_nl_policy_get_dumpit,
 		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= WEIR_CMD_MESSAGE_SET,
+		.doit		= weir_nl_message_set_doit,
+		.policy		= weir_message_set_nl_policy,
+		.maxattr	= WEIR_A_MESSAGE_REASON_TEXT,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 };
 

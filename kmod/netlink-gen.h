@@ -14,6 +14,7 @@
 /* Common nested types */
 extern const struct nla_policy weir_pool_class_nl_policy[WEIR_A_POOL_CLASS_PAD + 1];
 
+int weir_nl_message_get_start(struct netlink_callback *cb);
 int weir_nl_stats_start(struct netlink_callback *cb);
 
 int weir_nl_channel_get_doit(struct sk_buff *skb, struct genl_info *info);
@@ -38,6 +39,7 @@ int weir_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int weir_nl_policy_get_doit(struct sk_buff *skb, struct genl_info *info);
 int weir_nl_policy_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int weir_nl_message_set_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	WEIR_NLGRP_EVENTS,

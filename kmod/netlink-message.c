@@ -18,8 +18,8 @@
 #define MESSAGE_SIZE	1024	/* bytes of other attributes, at most */
 
 /*
- * What is told of one message, copied under the engine's lock; text, pid and
- * payload are to be freed with free_info().
+ * What is told of one message, copied under the engine's lock; text and pid are
+ * to be freed with free_info(). The payload is the caller's.
  */
 struct info {
 	const char *channel;
@@ -117,7 +117,14 @@ static int fill_message(struct sk_buff *skb, void *arg)
 		      weir_elapsed(m->t_submit, i->now)) ?:
 	      nla_put_u32(skb, WEIR_A_MESSAGE_SENDER, m->src) ?:
 	      put_uid(skb, i) ?:
-	      put_state(skb, i);
+	      put_state(skb, i) ?:
+	      put_u64(skb, WEIR_A_MESSAGE_CORR, m->corr) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_MTYPE, m->mtype) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_ENCODING, m->encoding) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_COST, m->cost);
+	if (!err && m->deadline && m->state != WEIR_MSG_DEAD)
+		err = put_u64(skb, WEIR_A_MESSAGE_DEADLINE,
+			      weir_elapsed(i->now, m->deadline));
 	if (!err && i->payload)
 		err = nla_put(skb, WEIR_A_MESSAGE_PAYLOAD, i->payload_len,
 			      i->payload);
@@ -128,7 +135,6 @@ static void free_info(struct info *i)
 {
 	put_pid(i->pid);
 	kfree(i->text);
-	kvfree(i->payload);
 }
 
 /* Copies what can be copied under the lock. */
@@ -259,60 +265,80 @@ static int need_id(struct genl_info *info)
 	return -EINVAL;
 }
 
-static void copy_part(struct info *i, const struct weir_pool_block *pb, u32 off,
-		      size_t len)
+/*
+ * Copies payload from byte @from on, as much as there is and @i has room for:
+ * payload_len bytes. Context: the engine is locked.
+ */
+static void copy_payload(struct info *i, const struct weir_msg *msg, u32 from)
 {
+	struct weir_pool_block *pb;
 	size_t done, part;
 	void *data;
-
-	for (done = 0; done < len; done += part) {
-		part = len - done;
-		data = weir_pool_part(pb, off + done, &part);
-		memcpy(i->payload + done, data, part);
-	}
-}
-
-/* Copies the payload of a message that may leave at any time. */
-static int copy_payload(struct info *i, struct weir_channel *ch, u64 id)
-{
-	struct weir_change c;
-	struct weir_pool_block *pb;
-	struct weir_msg *msg;
 	u32 off;
 
-	i->payload_len = min_t(u32, i->m.len, PAYLOAD_MAX);
-	i->payload = kvmalloc(i->payload_len, GFP_KERNEL);
-	if (!i->payload)
-		return -ENOMEM;
-	msg = find_locked(&c, ch, id);
-	if (!msg)
-		return -ENOENT;
+	i->payload_len = min(i->payload_len, msg->len - min(from, msg->len));
 	pb = weir_pool_pin(msg, &off);
-	copy_part(i, pb, off, min(i->payload_len, msg->len));
+	for (done = 0; done < i->payload_len; done += part) {
+		part = i->payload_len - done;
+		data = weir_pool_part(pb, off + from + done, &part);
+		memcpy(i->payload + done, data, part);
+	}
 	weir_pool_unpin(pb);
-	unlock_found(&c);
-	return 0;
 }
 
-static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id)
+static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id,
+		       void *room)
 {
+	struct nlattr *a = info->attrs[WEIR_A_MESSAGE_OFFSET];
+	u32 from = a ? nla_get_u32(a) : 0, len;
 	struct weir_change c;
 	struct weir_msg *msg;
-	struct info i = {};
-	int err = 0;
+	struct info i;
+	int err;
 
 	msg = find_locked(&c, ch, id);
 	if (!msg)
 		return no_message(info, id);
+	len = msg->len;
 	copy_info(&i, ch, msg);
+	if (room && from < len) {
+		i.payload = room;
+		i.payload_len = PAYLOAD_MAX;
+		copy_payload(&i, msg, from);
+	}
 	unlock_found(&c);
-	if (weir_channel_may(ch, MAY_READ))
-		err = copy_payload(&i, ch, id);
-	if (err == -ENOENT)
-		err = no_message(info, id);
-	err = err ?: weir_netlink_reply(info, MESSAGE_SIZE + PAYLOAD_MAX,
-					fill_message, &i);
+	if (from >= len) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"offset %u is beyond the message's %u bytes",
+					from, len);
+		err = -EINVAL;
+	} else {
+		err = weir_netlink_reply(info, MESSAGE_SIZE + PAYLOAD_MAX,
+					 fill_message, &i);
+	}
 	free_info(&i);
+	return err;
+}
+
+/* Room for the payload of whoever may see it; NULL for others. */
+static int payload_room(const struct weir_channel *ch, void **room)
+{
+	*room = NULL;
+	if (!weir_channel_may(ch, MAY_READ))
+		return 0;
+	*room = kvmalloc(PAYLOAD_MAX, GFP_KERNEL);
+	return *room ? 0 : -ENOMEM;
+}
+
+static int get_with_room(struct genl_info *info, struct weir_channel *ch)
+{
+	void *room;
+	int err = payload_room(ch, &room);
+
+	err = err ?: get_message(info, ch,
+				 nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]),
+				 room);
+	kvfree(room);
 	return err;
 }
 
@@ -325,9 +351,7 @@ int weir_nl_message_get_doit(struct sk_buff *skb, struct genl_info *info)
 			       MAY_READ | MAY_WRITE);
 	if (IS_ERR(ch))
 		return PTR_ERR(ch);
-	err = need_id(info);
-	err = err ?: get_message(info, ch,
-				 nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]));
+	err = need_id(info) ?: get_with_room(info, ch);
 	weir_channel_put(ch);
 	return err;
 }
@@ -337,6 +361,7 @@ struct dump {
 	struct place at;
 	u32 state;
 	u32 left;	/* messages that may still be put */
+	u32 payload;	/* bytes shown of each */
 	u64 older;
 	bool started;
 };
@@ -351,6 +376,15 @@ static int start_dump(struct dump *d, const struct genl_info *info)
 		d->left = nla_get_u32(info->attrs[WEIR_A_MESSAGE_LIMIT]);
 	if (info->attrs[WEIR_A_MESSAGE_OLDER])
 		d->older = nla_get_u64(info->attrs[WEIR_A_MESSAGE_OLDER]);
+	if (info->attrs[WEIR_A_MESSAGE_PAYLOAD_MAX])
+		d->payload = nla_get_u32(info->attrs[WEIR_A_MESSAGE_PAYLOAD_MAX]);
+	if (d->payload > PAYLOAD_MAX) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack,
+					info->attrs[WEIR_A_MESSAGE_PAYLOAD_MAX],
+					"payload-max %u is above %u", d->payload,
+					PAYLOAD_MAX);
+		return -EINVAL;
+	}
 	if (!a)
 		return 0;
 	d->state = nla_get_u32(a);
@@ -370,8 +404,12 @@ static bool matches(const struct dump *d, const struct weir_msg *msg)
 	       weir_elapsed(msg->t_submit, ktime_get_ns()) >= d->older;
 }
 
-/* Of the next entries the first that matches, copied; see next_entry(). */
-static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i)
+/*
+ * Of the next entries the first that matches, copied, with payload if there is
+ * room for it; see next_entry().
+ */
+static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i,
+		       void *room)
 {
 	struct weir_engine *e = &ch->eng;
 	struct weir_msg *msg;
@@ -387,6 +425,11 @@ static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i)
 		match = matches(d, msg);
 		if (match)
 			copy_info(i, ch, msg);
+		if (match && room) {
+			i->payload = room;
+			i->payload_len = d->payload;
+			copy_payload(i, msg, 0);
+		}
 		spin_unlock_bh(&e->lock);
 		if (!match)
 			d->at.buf++;
@@ -395,10 +438,11 @@ static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i)
 }
 
 /* The next message that matches, copied. Return: false at the end. */
-static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i)
+static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i,
+		       void *room)
 {
 	while (!at_end(&d->at) && !fatal_signal_pending(current)) {
-		if (match_some(d, ch, i))
+		if (match_some(d, ch, i, room))
 			return true;
 		cond_resched();
 	}
@@ -409,10 +453,13 @@ static int dump_messages(struct sk_buff *skb, struct netlink_callback *cb,
 			 struct weir_channel *ch)
 {
 	struct dump *d = (struct dump *)cb->ctx;
+	void *room = NULL;
 	struct info i;
 	int err = 0;
 
-	while (!err && d->left && next_match(d, ch, &i)) {
+	if (d->payload)
+		err = payload_room(ch, &room);
+	while (!err && d->left && next_match(d, ch, &i, room)) {
 		err = weir_netlink_put_one(skb, cb, WEIR_CMD_MESSAGE_GET,
 					   fill_message, &i);
 		free_info(&i);
@@ -421,7 +468,15 @@ static int dump_messages(struct sk_buff *skb, struct netlink_callback *cb,
 			d->left--;
 		}
 	}
+	kvfree(room);
 	return skb->len ?: err;
+}
+
+int weir_nl_message_get_start(struct netlink_callback *cb)
+{
+	if (genl_info_dump(cb)->attrs[WEIR_A_MESSAGE_PAYLOAD_MAX])
+		cb->min_dump_alloc = MESSAGE_SIZE + PAYLOAD_MAX;
+	return 0;
 }
 
 int weir_nl_message_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
@@ -465,6 +520,27 @@ static bool move(struct weir_engine *e, struct weir_msg *msg, enum verb verb)
 	}
 }
 
+static const char *state_name(u32 state)
+{
+	switch (state) {
+	case WEIR_MESSAGE_STATE_READY:
+		return "ready";
+	case WEIR_MESSAGE_STATE_DEAD:
+		return "dead";
+	case WEIR_MESSAGE_STATE_INFLIGHT:
+		return "inflight";
+	default:
+		return "delayed";
+	}
+}
+
+static int wrong_state(struct genl_info *info, u64 id, u32 state)
+{
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
+				"message %llu is %s", id, state_name(state));
+	return -EINVAL;
+}
+
 static int move_one(struct genl_info *info, struct weir_channel *ch, u64 id,
 		    enum verb verb, u64 *count)
 {
@@ -479,15 +555,7 @@ static int move_one(struct genl_info *info, struct weir_channel *ch, u64 id,
 	*count = move(&ch->eng, msg, verb);
 	weir_engine_finish(&ch->eng, ktime_get_ns());
 	unlock_found(&c);
-	if (*count)
-		return 0;
-	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
-				"message %llu is %s", id,
-				state == WEIR_MESSAGE_STATE_READY ? "ready" :
-				state == WEIR_MESSAGE_STATE_DEAD ? "dead" :
-				state == WEIR_MESSAGE_STATE_INFLIGHT ?
-				"inflight" : "delayed");
-	return -EINVAL;
+	return *count ? 0 : wrong_state(info, id, state);
 }
 
 /*
@@ -565,6 +633,133 @@ int weir_nl_message_requeue_doit(struct sk_buff *skb, struct genl_info *info)
 int weir_nl_message_kill_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return move_messages(skb, info, KILL, "killing a message");
+}
+
+/* ---- what a message has been through ---- */
+
+struct past {
+	u32 attempts;
+	u32 deliveries;
+	u32 reason;	/* 0: it lives */
+	char *text;
+};
+
+static int blame_past(struct genl_info *info, int attr, const char *what,
+		      u32 value, const char *why)
+{
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[attr], "%s %u %s",
+				what, value, why);
+	return -EINVAL;
+}
+
+static int check_past(struct genl_info *info, const struct past *p,
+		      const struct weir_config *cfg)
+{
+	if (p->deliveries > U16_MAX)
+		return blame_past(info, WEIR_A_MESSAGE_DELIVERIES, "deliveries",
+				  p->deliveries, "are above 65535");
+	if (p->attempts > p->deliveries)
+		return blame_past(info, WEIR_A_MESSAGE_ATTEMPT, "attempt",
+				  p->attempts, "is above deliveries");
+	if (p->reason > WEIR_DEAD_REASON_EXPIRED)
+		return blame_past(info, WEIR_A_MESSAGE_REASON, "reason",
+				  p->reason, "is unknown");
+	if (p->reason)
+		return 0;
+	if (p->attempts >= READ_ONCE(cfg->max_attempts))
+		return blame_past(info, WEIR_A_MESSAGE_ATTEMPT, "attempt",
+				  p->attempts, "is not below max-attempts");
+	if (p->deliveries >= READ_ONCE(cfg->redeliver_max))
+		return blame_past(info, WEIR_A_MESSAGE_DELIVERIES, "deliveries",
+				  p->deliveries, "are not below redeliver-max");
+	return 0;
+}
+
+static u32 get_u32(struct genl_info *info, int attr)
+{
+	return info->attrs[attr] ? nla_get_u32(info->attrs[attr]) : 0;
+}
+
+/* As a worker's own words: what would move a terminal's cursor is blank. */
+static int copy_text(struct genl_info *info, struct past *p)
+{
+	struct nlattr *a = info->attrs[WEIR_A_MESSAGE_REASON_TEXT];
+	char *c;
+
+	if (!a)
+		return 0;
+	if (!p->reason) {
+		NL_SET_ERR_MSG_ATTR(info->extack, a,
+				    "reason-text is given without a reason");
+		return -EINVAL;
+	}
+	if (nla_len(a) > WEIR_REASON_MAX + 1) {
+		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
+					"reason-text has more than %u bytes",
+					WEIR_REASON_MAX);
+		return -EINVAL;
+	}
+	p->text = nla_strdup(a, GFP_KERNEL_ACCOUNT);
+	if (!p->text)
+		return -ENOMEM;
+	for (c = p->text; *c; c++)
+		if ((u8)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+	return 0;
+}
+
+static int read_past(struct genl_info *info, struct past *p,
+		     struct weir_channel *ch)
+{
+	*p = (struct past){
+		.attempts = get_u32(info, WEIR_A_MESSAGE_ATTEMPT),
+		.deliveries = get_u32(info, WEIR_A_MESSAGE_DELIVERIES),
+		.reason = get_u32(info, WEIR_A_MESSAGE_REASON),
+	};
+	return need_id(info) ?: check_past(info, p, &ch->eng.cfg) ?:
+	       copy_text(info, p);
+}
+
+/* Takes the text over if it returns 0. */
+static int set_past(struct genl_info *info, struct weir_channel *ch,
+		    const struct past *p)
+{
+	u64 id = nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]);
+	struct weir_engine *e = &ch->eng;
+	struct weir_change c;
+	struct weir_msg *msg;
+	u32 state;
+	bool done;
+
+	msg = find_locked(&c, ch, id);
+	if (!msg)
+		return no_message(info, id);
+	state = public_state(msg->state);
+	done = !e->closed &&
+	       weir_ledger_set(e, msg, p->attempts, p->deliveries);
+	if (done && p->reason)
+		weir_ledger_lay(e, msg, p->reason, p->text);
+	weir_engine_finish(e, ktime_get_ns());
+	unlock_found(&c);
+	return done ? 0 : wrong_state(info, id, state);
+}
+
+int weir_nl_message_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct weir_channel *ch;
+	struct past p = {};
+	int err;
+
+	ch = weir_netlink_find(info, WEIR_A_MESSAGE_CHANNEL, 0);
+	if (IS_ERR(ch))
+		return PTR_ERR(ch);
+	err = weir_netlink_may_change(skb, info, ch, "changing a message") ?:
+	      read_past(info, &p, ch);
+	err = err ?: set_past(info, ch, &p);
+	if (err)
+		kfree(p.text);
+	weir_channel_put(ch);
+	return err;
 }
 
 /**

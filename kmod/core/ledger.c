@@ -525,6 +525,39 @@ bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now)
 	return true;
 }
 
+/**
+ * weir_ledger_set - what a message has been through, elsewhere
+ * @e: engine, locked
+ * @msg: message
+ * @attempts: deliveries that counted
+ * @deliveries: all of them
+ *
+ * Return: false if it was not ready or delayed.
+ */
+bool weir_ledger_set(struct weir_engine *e, struct weir_msg *msg, u16 attempts,
+		     u16 deliveries)
+{
+	if (msg->state != WEIR_MSG_READY && msg->state != WEIR_MSG_DELAYED)
+		return false;
+	msg->attempts = attempts;
+	msg->deliveries = deliveries;
+	return true;
+}
+
+/**
+ * weir_ledger_lay - a message that waits was given up, elsewhere
+ * @e: engine, locked
+ * @msg: ready or delayed
+ * @reason: enum weir_dead_reason
+ * @text: as of weir_ledger_bury()
+ */
+void weir_ledger_lay(struct weir_engine *e, struct weir_msg *msg, u8 reason,
+		     char *text)
+{
+	take_out(e, msg);
+	weir_ledger_bury(e, msg, reason, text);
+}
+
 static struct weir_msg *first_waiting(struct weir_engine *e)
 {
 	struct weir_msg *msg = weir_lane_suspect(&e->lane);

@@ -83,7 +83,7 @@ same "keys of a size" "size block_size blocks buffers_busy buffers" \
 	"$(keys '.[0].class[0]' pool show "$channel")"
 weirctl channel pause "$channel"
 weirctl send "$channel" x
-same "keys of a message" "channel id state len key prio attempt deliveries age_ns held_ns due_ns holder holder_pid holder_comm sender sender_uid reason reason_text" \
+same "keys of a message" "channel id state len key prio attempt deliveries age_ns held_ns due_ns holder holder_pid holder_comm sender sender_uid reason reason_text corr mtype encoding cost deadline_ns" \
 	"$(keys '.[0]' message show "$channel")"
 
 # Numbers add up, and percentiles are within the samples.

@@ -339,6 +339,11 @@ TEST_F(netlink, a_message_is_shown_with_its_payload)
 	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
 	ASSERT_EQ(0, raw_put(&s, big, 20000, &sqe));
 	sqe->key = 77;
+	sqe->corr = 1ULL << 40;
+	sqe->mtype = 1234;
+	sqe->encoding = 56;
+	sqe->cost = 789;
+	sqe->deadline_ns = now_ns() + 3600 * SECOND;
 	ASSERT_EQ(1, raw_submit(&s));
 	ASSERT_EQ(0, raw_put(&s, "short", 5, NULL));
 	ASSERT_EQ(1, raw_submit(&s));
@@ -364,18 +369,94 @@ TEST_F(netlink, a_message_is_shown_with_its_payload)
 	EXPECT_FALSE(nl_has(o, WEIR_A_MESSAGE_HOLDER));
 	EXPECT_FALSE(nl_has(o, WEIR_A_MESSAGE_DUE));
 	EXPECT_FALSE(nl_has(o, WEIR_A_MESSAGE_REASON));
+	EXPECT_EQ(1ULL << 40, nl_num(o, WEIR_A_MESSAGE_CORR));
+	EXPECT_EQ(1234, nl_num(o, WEIR_A_MESSAGE_MTYPE));
+	EXPECT_EQ(56, nl_num(o, WEIR_A_MESSAGE_ENCODING));
+	EXPECT_EQ(789, nl_num(o, WEIR_A_MESSAGE_COST));
+	EXPECT_LT(3000 * SECOND, nl_num(o, WEIR_A_MESSAGE_DEADLINE));
+	EXPECT_GE(3600 * SECOND, nl_num(o, WEIR_A_MESSAGE_DEADLINE));
 	payload = nl_data(o, WEIR_A_MESSAGE_PAYLOAD, &len);
 	ASSERT_EQ(16384, len);
 	EXPECT_EQ(0, memcmp(payload, big, len));
+	ASSERT_EQ(0, nl_do(WEIR_CMD_MESSAGE_GET,
+			   ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
+				 A_U64(WEIR_A_MESSAGE_ID, 1),
+				 A_U32(WEIR_A_MESSAGE_OFFSET, 16384))));
+	payload = nl_data(nl_first(), WEIR_A_MESSAGE_PAYLOAD, &len);
+	ASSERT_EQ(20000 - 16384, len);
+	EXPECT_EQ(0, memcmp(payload, big + 16384, len));
 
 	ASSERT_EQ(0, nl_do(WEIR_CMD_MESSAGE_GET,
 			   ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
 				 A_U64(WEIR_A_MESSAGE_ID, 2))));
+	EXPECT_FALSE(nl_has(nl_first(), WEIR_A_MESSAGE_DEADLINE));
 	payload = nl_data(nl_first(), WEIR_A_MESSAGE_PAYLOAD, &len);
 	ASSERT_EQ(5, len);
 	EXPECT_EQ(0, memcmp(payload, "short", 5));
+
+	ASSERT_EQ(0, nl_dump(WEIR_CMD_MESSAGE_GET,
+			     ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
+				   A_U32(WEIR_A_MESSAGE_PAYLOAD_MAX, 16384))));
+	ASSERT_EQ(2, nl_last.list.nr);
+	for (i = 0; i < 2; i++) {
+		o = nl_last.list.obj[i];
+		payload = nl_data(o, WEIR_A_MESSAGE_PAYLOAD, &len);
+		if (nl_num(o, WEIR_A_MESSAGE_ID) == 1) {
+			ASSERT_EQ(16384, len);
+			EXPECT_EQ(0, memcmp(payload, big, len));
+		} else {
+			ASSERT_EQ(5, len);
+			EXPECT_EQ(0, memcmp(payload, "short", 5));
+		}
+	}
 	free(big);
 	raw_close(&s);
+}
+
+TEST_F(netlink, a_message_is_given_its_past)
+{
+	struct nl_attr any[] = { A_STR(WEIR_A_MESSAGE_CHANNEL, self->name), A_END };
+	const struct nl_obj *o;
+	struct weir_cqe cqe;
+	struct raw s, w;
+
+	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
+	ASSERT_EQ(0, raw_send_nums(&s, 1, 3));
+	ASSERT_EQ(0, nl_do(WEIR_CMD_MESSAGE_SET,
+			   ATTRS(any[0], A_U64(WEIR_A_MESSAGE_ID, 1),
+				 A_U32(WEIR_A_MESSAGE_ATTEMPT, 2),
+				 A_U32(WEIR_A_MESSAGE_DELIVERIES, 4))));
+	ASSERT_EQ(0, nl_do(WEIR_CMD_MESSAGE_SET,
+			   ATTRS(any[0], A_U64(WEIR_A_MESSAGE_ID, 2),
+				 A_U32(WEIR_A_MESSAGE_ATTEMPT, 9),
+				 A_U32(WEIR_A_MESSAGE_DELIVERIES, 9),
+				 A_U32(WEIR_A_MESSAGE_REASON, WEIR_DEAD_REASON_REJECTED),
+				 A_STR(WEIR_A_MESSAGE_REASON_TEXT, "not\tmine"))));
+	EXPECT_EQ(2, STAT(self->name, READY));
+	EXPECT_EQ(1, STAT(self->name, DEAD));
+	EXPECT_EQ(1, STAT(self->name, DIED_REJECTED));
+	ASSERT_EQ(0, nl_do(WEIR_CMD_MESSAGE_GET,
+			   ATTRS(any[0], A_U64(WEIR_A_MESSAGE_ID, 2))));
+	o = nl_first();
+	EXPECT_EQ(WEIR_MESSAGE_STATE_DEAD, nl_num(o, WEIR_A_MESSAGE_STATE));
+	EXPECT_EQ(9, nl_num(o, WEIR_A_MESSAGE_ATTEMPT));
+	EXPECT_EQ(WEIR_DEAD_REASON_REJECTED, nl_num(o, WEIR_A_MESSAGE_REASON));
+	EXPECT_STREQ("not mine", nl_str(o, WEIR_A_MESSAGE_REASON_TEXT));
+
+	/* The past counts: this is its third attempt, of five. */
+	ASSERT_EQ(0, raw_open(&w, self->name, RAW_WORK));
+	ASSERT_EQ(0, raw_next(&w, &cqe));
+	EXPECT_EQ(1, cqe.seq);
+	EXPECT_EQ(3, cqe.attempts);
+	EXPECT_TRUE(cqe.flags & WEIR_CQE_REDELIVERED);
+	EXPECT_EQ(-EINVAL, nl_do(WEIR_CMD_MESSAGE_SET,
+				 ATTRS(any[0], A_U64(WEIR_A_MESSAGE_ID, 1))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "message 1 is inflight"));
+	EXPECT_EQ(-EINVAL, nl_do(WEIR_CMD_MESSAGE_SET,
+				 ATTRS(any[0], A_U64(WEIR_A_MESSAGE_ID, 2))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "message 2 is dead"));
+	raw_close(&s);
+	raw_close(&w);
 }
 
 TEST_F(netlink, message_dumps_can_be_narrowed)

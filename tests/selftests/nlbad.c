@@ -328,6 +328,7 @@ static const struct {
 	{ WEIR_CMD_MESSAGE_RELEASE, WEIR_A_MESSAGE_CHANNEL },
 	{ WEIR_CMD_MESSAGE_REQUEUE, WEIR_A_MESSAGE_CHANNEL },
 	{ WEIR_CMD_MESSAGE_KILL, WEIR_A_MESSAGE_CHANNEL },
+	{ WEIR_CMD_MESSAGE_SET, WEIR_A_MESSAGE_CHANNEL },
 	{ WEIR_CMD_STATS_GET, WEIR_A_STATS_CHANNEL },
 };
 
@@ -470,11 +471,65 @@ TEST_F(nlbad, all_or_nothing)
 	       WEIR_A_CHANNEL_DEAD_MAX, "16777218");
 }
 
+TEST_F(nlbad, a_past_that_cannot_be)
+{
+	char text[300];
+	const struct {
+		struct nl_attr attr[3];
+		int bad;
+		const char *words;
+	} cases[] = {
+		{ { A_U32(WEIR_A_MESSAGE_ATTEMPT, 5), A_U32(WEIR_A_MESSAGE_DELIVERIES, 5) },
+		  WEIR_A_MESSAGE_ATTEMPT, "attempt 5 is not below max-attempts" },
+		{ { A_U32(WEIR_A_MESSAGE_DELIVERIES, 1000) },
+		  WEIR_A_MESSAGE_DELIVERIES, "1000 are not below redeliver-max" },
+		{ { A_U32(WEIR_A_MESSAGE_DELIVERIES, 65536) },
+		  WEIR_A_MESSAGE_DELIVERIES, "65536" },
+		{ { A_U32(WEIR_A_MESSAGE_ATTEMPT, 3), A_U32(WEIR_A_MESSAGE_DELIVERIES, 2) },
+		  WEIR_A_MESSAGE_ATTEMPT, "attempt 3 is above deliveries" },
+		{ { A_U32(WEIR_A_MESSAGE_REASON, 6) },
+		  WEIR_A_MESSAGE_REASON, "reason 6 is unknown" },
+		{ { A_STR(WEIR_A_MESSAGE_REASON_TEXT, "so") },
+		  WEIR_A_MESSAGE_REASON_TEXT, "without a reason" },
+		{ { A_U32(WEIR_A_MESSAGE_REASON, 2),
+		    A_STR(WEIR_A_MESSAGE_REASON_TEXT, text) },
+		  WEIR_A_MESSAGE_REASON_TEXT, "more than 244 bytes" },
+	};
+	struct raw s;
+	size_t i;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
+	ASSERT_EQ(0, raw_send_nums(&s, 1, 1));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		EXPECT_EQ(-EINVAL, nl_do(WEIR_CMD_MESSAGE_SET,
+					 ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
+					       A_U64(WEIR_A_MESSAGE_ID, 1),
+					       cases[i].attr[0], cases[i].attr[1])));
+		EXPECT_NE(NULL, strstr(nl_last.text, cases[i].words))
+			TH_LOG("%zu: \"%s\"", i, nl_last.text);
+		EXPECT_EQ(cases[i].bad, nl_last.bad_type);
+	}
+	EXPECT_EQ(1, STAT(self->name, READY));
+	EXPECT_EQ(-EINVAL, nl_do(WEIR_CMD_MESSAGE_GET,
+				 ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
+				       A_U64(WEIR_A_MESSAGE_ID, 1),
+				       A_U32(WEIR_A_MESSAGE_OFFSET, 8))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "offset 8 is beyond"));
+	EXPECT_EQ(-EINVAL, nl_dump(WEIR_CMD_MESSAGE_GET,
+				   ATTRS(A_STR(WEIR_A_MESSAGE_CHANNEL, self->name),
+					 A_U32(WEIR_A_MESSAGE_PAYLOAD_MAX, 16385))));
+	EXPECT_NE(NULL, strstr(nl_last.text, "16385"));
+	raw_close(&s);
+}
+
 TEST_F(nlbad, messages_and_clients_that_are_not_there)
 {
 	static const int cmds[] = {
 		WEIR_CMD_MESSAGE_GET, WEIR_CMD_MESSAGE_RELEASE,
 		WEIR_CMD_MESSAGE_REQUEUE, WEIR_CMD_MESSAGE_KILL,
+		WEIR_CMD_MESSAGE_SET,
 	};
 	size_t i;
 
