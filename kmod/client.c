@@ -362,16 +362,18 @@ static void place_rings(struct weir_attach *a)
 				  a->cq_entries * sizeof(struct weir_cqe));
 }
 
+/* A failure is the caller's to hear of, not the log's. */
 static int alloc_rings(struct weir_client *c, const struct weir_attach *a)
 {
 	struct weir_peer *p = &c->ep.peer;
 
 	c->rings_len = a->len_rings;
-	c->rings_mem = __vmalloc(a->len_rings, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	c->rings_mem = __vmalloc(a->len_rings, GFP_KERNEL_ACCOUNT |
+				 __GFP_ZERO | __GFP_NOWARN);
 	p->stage = kcalloc(WEIR_STAGE_MAX, sizeof(*p->stage),
 			   GFP_KERNEL_ACCOUNT);
 	c->tag_mem = kvcalloc(a->inflight, sizeof(*c->tag_mem),
-			      GFP_KERNEL_ACCOUNT);
+			      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!c->rings_mem || !p->stage || !c->tag_mem)
 		return -ENOMEM;
 	p->rings.shared = c->rings_mem;

@@ -409,7 +409,7 @@ static struct weir_feed *alloc_feed(struct weir_channel *ch, u32 nr, u32 size)
 	if (!feed)
 		return NULL;
 	feed->records = kvcalloc(nr, sizeof(*feed->records),
-				 GFP_KERNEL_ACCOUNT);
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!feed->records) {
 		kfree(feed);
 		return NULL;

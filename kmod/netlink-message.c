@@ -735,8 +735,7 @@ static int set_past(struct genl_info *info, struct weir_channel *ch,
 	if (!msg)
 		return no_message(info, id);
 	state = public_state(msg->state);
-	done = !e->closed &&
-	       weir_ledger_set(e, msg, p->attempts, p->deliveries);
+	done = !e->closed && weir_ledger_set(msg, p->attempts, p->deliveries);
 	if (done && p->reason)
 		weir_ledger_lay(e, msg, p->reason, p->text);
 	weir_engine_finish(e, ktime_get_ns());

@@ -303,8 +303,7 @@ void weir_ledger_flush(struct weir_engine *e);
 bool weir_ledger_release(struct weir_engine *e, struct weir_msg *msg, u64 now);
 bool weir_ledger_requeue(struct weir_engine *e, struct weir_msg *msg);
 bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now);
-bool weir_ledger_set(struct weir_engine *e, struct weir_msg *msg, u16 attempts,
-		     u16 deliveries);
+bool weir_ledger_set(struct weir_msg *msg, u16 attempts, u16 deliveries);
 void weir_ledger_lay(struct weir_engine *e, struct weir_msg *msg, u8 reason,
 		     char *text);
 u32 weir_ledger_purge(struct weir_engine *e, u32 state, u32 max);

@@ -527,15 +527,13 @@ bool weir_ledger_kill(struct weir_engine *e, struct weir_msg *msg, u64 now)
 
 /**
  * weir_ledger_set - what a message has been through, elsewhere
- * @e: engine, locked
- * @msg: message
+ * @msg: message; its engine is locked
  * @attempts: deliveries that counted
  * @deliveries: all of them
  *
  * Return: false if it was not ready or delayed.
  */
-bool weir_ledger_set(struct weir_engine *e, struct weir_msg *msg, u16 attempts,
-		     u16 deliveries)
+bool weir_ledger_set(struct weir_msg *msg, u16 attempts, u16 deliveries)
 {
 	if (msg->state != WEIR_MSG_READY && msg->state != WEIR_MSG_DELAYED)
 		return false;

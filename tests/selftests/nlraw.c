@@ -281,6 +281,17 @@ int nl_dump(int cmd, const struct nl_attr *attrs)
 	return ret;
 }
 
+/**
+ * nl_end - close the socket, and with it a dump; the next request opens another
+ */
+void nl_end(void)
+{
+	if (sock)
+		mnl_socket_close(sock);
+	sock = NULL;
+	family = 0;
+}
+
 const struct nl_obj *nl_first(void)
 {
 	return nl_last.list.nr ? nl_last.list.obj[0] : NULL;

@@ -72,6 +72,7 @@ extern struct nl_answer nl_last;
 int nl_do(int cmd, const struct nl_attr *attrs);
 int nl_dump(int cmd, const struct nl_attr *attrs);
 int nl_raw(int cmd, int flags, const struct nl_attr *attrs);
+void nl_end(void);
 
 const struct nl_obj *nl_first(void);
 bool nl_has(const struct nl_obj *o, int type);

@@ -22,7 +22,9 @@
 
 #define STOCK	(1 << 20)	/* bytes of charge that processors may keep at hand */
 #define GRAND	16		/* grandchildren left alive */
-#define VOLLEY	8		/* killed at once; 7 steps of it are fewer than there are */
+#define VOLLEY	8		/* killed at once */
+#define STEP	3		/* between them; VOLLEY * STEP are fewer than there are */
+#define MANY	1000		/* kills, after which each kind of thing has happened */
 #define ENOUGH	(120 * SECOND)	/* for a round on a machine that is slow */
 
 struct soak_share *soak;
@@ -240,7 +242,7 @@ static void stop_or_continue(struct soak_slot *s)
 /* Some die at once; each is looked at when it has been waited for. */
 static void kill_some(unsigned int slots, uint64_t *seed)
 {
-	unsigned int at = chance(seed) % slots, step = 1 + chance(seed) % 7, i;
+	unsigned int at = chance(seed) % slots, step = 1 + chance(seed) % STEP, i;
 	struct soak_slot *s[VOLLEY];
 
 	for (i = 0; i < VOLLEY; i++) {
@@ -627,7 +629,7 @@ static bool play_round(unsigned int slots, unsigned int kills, const char *cgrou
 		play(slots, kills, cgroup, seed);
 	if (waitpid(pid, &status, 0) != pid || status)
 		soak_wrong("the round ended with %#x", status);
-	if (total->kills - before >= kills)
+	if (total->kills - before >= MANY)
 		check_counts();
 	show_counts();
 	total->errors += soak->errors;
@@ -682,7 +684,7 @@ static bool run_rounds(uint64_t minutes, const char *cgroup)
 
 	do {
 		printf("# round with seed %#llx\n", (unsigned long long)seed);
-		good = play_round(slow ? 60 : 120, slow ? 150 : 1000, cgroup,
+		good = play_round(slow ? 25 : 120, slow ? 100 : MANY, cgroup,
 				  chance(&seed));
 		if (!charge_is_flat(cgroup)) {
 			printf("# %ld bytes stay charged\n",
