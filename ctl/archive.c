@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/weir.h>
 #include <linux/weir_netlink.h>
 
 #include "attrs.h"
@@ -15,6 +16,7 @@
 #include "report.h"
 
 #define FORMAT 1
+#define VALUE_MAX 1024	/* bytes of a setting */
 
 uint64_t archive_clock(void)
 {
@@ -170,6 +172,13 @@ static int read_head(struct archive *a)
 	    !json_object_object_get_ex(a->head, "settings", &a->settings) ||
 	    !json_object_is_type(a->settings, json_type_object))
 		return wrong(a, "does not begin with a channel");
+	json_object_object_foreach(a->settings, name, value) {
+		if (!json_object_is_type(value, json_type_string) ||
+		    json_object_get_string_len(value) > VALUE_MAX)
+			return report(STATUS_REFUSED, EINVAL, NULL,
+				      "%s: the value of %.40s is no text, or too long",
+				      a->path, name);
+	}
 	return 0;
 }
 
@@ -204,6 +213,8 @@ static const char *read_entry(struct archive_entry *e, struct json_object *o)
 		if (!e->reason)
 			return "died of a reason that is not known";
 	}
+	if (text && strlen(text) > WEIR_REASON_MAX)
+		return "has a reason that is too long";
 	if (text) {
 		e->text = strdup(text);
 		if (!e->text)

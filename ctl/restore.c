@@ -15,15 +15,18 @@
 #include "attrs.h"
 #include "channel.h"
 #include "ctl.h"
+#include "interrupt.h"
 #include "lookup.h"
 #include "nl.h"
 #include "progress.h"
 #include "report.h"
 #include "settings.h"
+#include "units.h"
 
 #define RING		1024
 #define PATIENCE_MS	10000		/* for memory that does not come */
 #define DEFER_MAX_MS	86400000
+#define DEAD_MAX	(1U << 24)
 
 struct restore {
 	struct archive a;
@@ -42,8 +45,8 @@ struct restore {
  * one sender must be able to bring it all, the dead among them.
  */
 static const char *const last_words[] = {
-	"perm", "messages", "overflow", "sender-max", "ttl", "client-memory",
-	"uid-memory", NULL
+	"perm", "messages", "message-max", "overflow", "sender-max", "ttl",
+	"dead-max", "client-memory", "uid-memory", NULL
 };
 
 /* The saved settings into a request, all or those only. */
@@ -65,14 +68,31 @@ static int put_settings(struct restore *r, struct nl_msg *msg, bool last)
 	return settings_read(&a, msg, &count, &dry_run);
 }
 
-static uint64_t most_messages(const struct restore *r)
+static const char *setting(const struct restore *r, const char *name)
 {
 	struct json_object *v;
-	uint64_t most = 0;
 
-	if (json_object_object_get_ex(r->a.settings, "messages", &v))
-		most = strtoull(json_object_get_string(v), NULL, 10);
+	return json_object_object_get_ex(r->a.settings, name, &v) ?
+	       json_object_get_string(v) : "";
+}
+
+/* It may hold more than it would take now: its limits may have been lowered. */
+static uint64_t most_messages(const struct restore *r)
+{
+	uint64_t most = strtoull(setting(r, "messages"), NULL, 10);
+
 	return most > r->a.count ? most : r->a.count;
+}
+
+static uint64_t longest_message(const struct restore *r)
+{
+	uint64_t longest = 0;
+
+	units_read_size(setting(r, "message-max"), &longest);
+	for (size_t i = 0; i < r->a.count; i++)
+		if (r->a.entry[i].len > longest)
+			longest = r->a.entry[i].len;
+	return longest;
 }
 
 static int create(struct restore *r)
@@ -90,6 +110,8 @@ static int create(struct restore *r)
 	netlink_put_u32(msg, WEIR_A_CHANNEL_UID, geteuid());
 	netlink_put_u32(msg, WEIR_A_CHANNEL_PERM, 0600);
 	netlink_put_u32(msg, WEIR_A_CHANNEL_MESSAGES, most_messages(r));
+	netlink_put_u32(msg, WEIR_A_CHANNEL_MESSAGE_MAX, longest_message(r));
+	netlink_put_u32(msg, WEIR_A_CHANNEL_DEAD_MAX, DEAD_MAX);
 	netlink_put_u32(msg, WEIR_A_CHANNEL_OVERFLOW, WEIR_OVERFLOW_BLOCK);
 	netlink_put_u32(msg, WEIR_A_CHANNEL_SENDER_MAX, 100);
 	netlink_put_u64(msg, WEIR_A_CHANNEL_TTL, 0);
@@ -145,7 +167,11 @@ static uint64_t left_of(const struct restore *r, uint64_t ns, uint64_t least)
 	return ns > r->elapsed + least ? ns - r->elapsed : least;
 }
 
-/* Dead ones are as good as any until they are marked: nothing may happen to them. */
+/*
+ * Dead ones are as good as any until they are marked: nothing may happen to them.
+ * Who has a key and waits after a failure was its key's first, and is again only
+ * if it waits no longer.
+ */
 static struct weir_meta meta_of(const struct restore *r,
 				const struct archive_entry *e)
 {
@@ -157,7 +183,7 @@ static struct weir_meta meta_of(const struct restore *r,
 
 	if (e->deadline && !e->reason)
 		meta.deadline_ns = monotonic() + left_of(r, e->deadline, 1);
-	if (e->due && !e->reason) {
+	if (e->due && !e->reason && !(e->key && e->deliveries)) {
 		ms = (left_of(r, e->due, 0) + 999999) / 1000000;
 		meta.defer_ms = ms < DEFER_MAX_MS ? ms : DEFER_MAX_MS;
 	}
@@ -220,6 +246,8 @@ static int send_all(struct restore *r)
 
 	for (size_t i = 0; i < r->a.count && !status; i++) {
 		status = send_entry(r, &r->a.entry[i]);
+		if (!status)
+			status = interrupt_check();
 		progress_show(r->name, i + 1, r->a.count);
 	}
 	progress_clear();
@@ -287,6 +315,9 @@ static int mark(struct restore *r, uint64_t id, const struct archive_entry *e)
 	if (e->reason && e->text)
 		netlink_put_string(msg, WEIR_A_MESSAGE_REASON_TEXT, e->text);
 	error = netlink_call(msg, NULL, NULL);
+	/* Its deadline may have passed since it was sent: then it is dead of that. */
+	if (error == -EINVAL && e->deadline && !e->reason)
+		return 0;
 	return error ? netlink_refused() : 0;
 }
 
@@ -300,9 +331,11 @@ static int mark_all(struct restore *r)
 	if (i == r->a.count)
 		return 0;
 	status = find_ids(r);
-	for (; i < r->a.count && !status; i++)
-		if (is_marked(&r->a.entry[i]))
+	for (; i < r->a.count && !status; i++) {
+		status = interrupt_check();
+		if (!status && is_marked(&r->a.entry[i]))
 			status = mark(r, r->id[i], &r->a.entry[i]);
+	}
 	return status;
 }
 
@@ -325,6 +358,31 @@ static int fill(struct restore *r)
 	return status ? status : finish(r);
 }
 
+/* What has expired since is dead of that. */
+static void expire(struct restore *r)
+{
+	for (size_t i = 0; i < r->a.count; i++) {
+		struct archive_entry *e = &r->a.entry[i];
+
+		if (e->deadline && e->deadline <= r->elapsed && !e->reason)
+			e->reason = WEIR_DEAD_REASON_EXPIRED;
+	}
+}
+
+/*
+ * A fan-out gives what it has to those who are attached when it runs, and that is
+ * nobody yet.
+ */
+static void keep_for_subscribers(struct restore *r)
+{
+	if (strcmp(setting(r, "mode"), attrs_delivery[WEIR_DELIVERY_FANOUT]) ||
+	    !r->a.count || r->state == WEIR_CHANNEL_STATE_PAUSED)
+		return;
+	r->state = WEIR_CHANNEL_STATE_PAUSED;
+	fprintf(stderr, "weirctl: %s is paused until its subscribers are there: weirctl channel resume %s\n",
+		r->name, r->name);
+}
+
 static int begin(struct restore *r, const char *path)
 {
 	uint64_t now = archive_clock();
@@ -338,7 +396,11 @@ static int begin(struct restore *r, const char *path)
 		return report(STATUS_USAGE, 0, "name", "name \"%s\" is not valid",
 			      r->name);
 	r->elapsed = now > r->a.saved ? now - r->a.saved : 0;
-	return args_choice("state", r->a.state, attrs_channel_state, &r->state);
+	expire(r);
+	if (args_choice("state", r->a.state, attrs_channel_state, &r->state))
+		return STATUS_USAGE;
+	keep_for_subscribers(r);
+	return 0;
 }
 
 int channel_restore(struct args *a)
@@ -347,6 +409,7 @@ int channel_restore(struct args *a)
 	const char *path;
 	int status;
 
+	interrupt_catch();
 	status = args_need(a, "FILE", &path);
 	if (status)
 		return status;

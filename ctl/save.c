@@ -13,6 +13,7 @@
 #include "attrs.h"
 #include "channel.h"
 #include "ctl.h"
+#include "interrupt.h"
 #include "lookup.h"
 #include "nl.h"
 #include "progress.h"
@@ -32,6 +33,7 @@ struct save {
 	uint64_t inflight, held;	/* messages, and those not with a worker */
 	uint64_t accepted;
 	uint64_t count, bytes;
+	bool paused;			/* by us */
 	bool denied;
 	struct archive_entry *large;	/* payload does not fit a dump */
 	size_t nr_large;
@@ -89,10 +91,12 @@ static int quiet(struct save *s)
 	if (!status)
 		status = channel_set_state(s->name, WEIR_CHANNEL_STATE_PAUSED);
 	first = s->inflight;
+	s->paused = !status;
 	while (!status) {
 		status = look(s, &s->accepted);
 		if (status || !s->inflight)
 			break;
+		status = interrupt_check();
 		progress_show(s->name, s->inflight < first ? first - s->inflight : 0,
 			      first);
 		poll(NULL, 0, LOOK_MS);
@@ -219,8 +223,11 @@ static int save_messages(struct save *s)
 		return report(STATUS_REFUSED, EACCES, NULL,
 			      "payload cannot be read (EACCES): /dev/weir/%s must be open to you for reading",
 			      s->name);
-	for (size_t i = 0; i < s->nr_large && !status; i++)
-		status = save_large(s, &s->large[i]);
+	for (size_t i = 0; i < s->nr_large && !status; i++) {
+		status = interrupt_check();
+		if (!status)
+			status = save_large(s, &s->large[i]);
+	}
 	return status;
 }
 
@@ -286,8 +293,11 @@ static void clean_up(struct save *s)
 {
 	if (s->file)
 		fclose(s->file);
-	if (s->temporary)
+	if (s->temporary) {
 		unlink(s->temporary);
+		if (s->paused && s->state != WEIR_CHANNEL_STATE_PAUSED)
+			channel_set_state(s->name, s->state);
+	}
 	free(s->temporary);
 	for (size_t i = 0; i < s->nr_large; i++)
 		free(s->large[i].text);
@@ -309,18 +319,24 @@ static int save(struct save *s)
 	progress_clear();
 	if (!status)
 		status = check(s);
+	if (!status)
+		status = interrupt_check();
 	if (status)
 		return status;
 	archive_put_end(s->file, s->count, s->bytes);
 	return close_file(s);
 }
 
-/* It stays paused: else messages would be done here, and once more from the file. */
+/*
+ * It stays paused: else messages would be done here, and once more from the file.
+ * Unless there is no file.
+ */
 int channel_save(struct args *a)
 {
 	struct save s = { NULL };
 	int status;
 
+	interrupt_catch();
 	status = lookup_need(a, &s.name);
 	if (!status)
 		status = args_need(a, "FILE", &s.path);

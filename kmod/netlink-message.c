@@ -652,8 +652,8 @@ static int blame_past(struct genl_info *info, int attr, const char *what,
 	return -EINVAL;
 }
 
-static int check_past(struct genl_info *info, const struct past *p,
-		      const struct weir_config *cfg)
+/* More attempts than max-attempts are fine: so are those of who lowers it. */
+static int check_past(struct genl_info *info, const struct past *p)
 {
 	if (p->deliveries > U16_MAX)
 		return blame_past(info, WEIR_A_MESSAGE_DELIVERIES, "deliveries",
@@ -664,14 +664,6 @@ static int check_past(struct genl_info *info, const struct past *p,
 	if (p->reason > WEIR_DEAD_REASON_EXPIRED)
 		return blame_past(info, WEIR_A_MESSAGE_REASON, "reason",
 				  p->reason, "is unknown");
-	if (p->reason)
-		return 0;
-	if (p->attempts >= READ_ONCE(cfg->max_attempts))
-		return blame_past(info, WEIR_A_MESSAGE_ATTEMPT, "attempt",
-				  p->attempts, "is not below max-attempts");
-	if (p->deliveries >= READ_ONCE(cfg->redeliver_max))
-		return blame_past(info, WEIR_A_MESSAGE_DELIVERIES, "deliveries",
-				  p->deliveries, "are not below redeliver-max");
 	return 0;
 }
 
@@ -708,16 +700,14 @@ static int copy_text(struct genl_info *info, struct past *p)
 	return 0;
 }
 
-static int read_past(struct genl_info *info, struct past *p,
-		     struct weir_channel *ch)
+static int read_past(struct genl_info *info, struct past *p)
 {
 	*p = (struct past){
 		.attempts = get_u32(info, WEIR_A_MESSAGE_ATTEMPT),
 		.deliveries = get_u32(info, WEIR_A_MESSAGE_DELIVERIES),
 		.reason = get_u32(info, WEIR_A_MESSAGE_REASON),
 	};
-	return need_id(info) ?: check_past(info, p, &ch->eng.cfg) ?:
-	       copy_text(info, p);
+	return need_id(info) ?: check_past(info, p) ?: copy_text(info, p);
 }
 
 /* Takes the text over if it returns 0. */
@@ -753,7 +743,7 @@ int weir_nl_message_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(ch))
 		return PTR_ERR(ch);
 	err = weir_netlink_may_change(skb, info, ch, "changing a message") ?:
-	      read_past(info, &p, ch);
+	      read_past(info, &p);
 	err = err ?: set_past(info, ch, &p);
 	if (err)
 		kfree(p.text);

@@ -105,6 +105,64 @@ weirctl recv "$channel" -n 20000 >"$dir/got"
 same "in their order" "$(seq 1 20000 | sha256sum)" "$(sha256sum <"$dir/got")"
 weirctl channel del "$channel" force
 
+# ---- what has changed meanwhile ----
+
+# Everything was saved long ago.
+sed '1s/"saved_ns":[0-9]*/"saved_ns":1/' "$dir/first" >"$file"
+check "deadlines go on" weirctl channel restore "$file" "$channel"
+same "what was dead is, and all else is now" "1 rejected 6 expired " \
+	"$(weirctl -j message show "$channel" | jq -r '.[].reason' | sort -r | uniq -c | awk '{printf "%s %s ", $1, $2}')"
+weirctl channel del "$channel" force
+
+new_channel backoff 1h..1h
+weirctl send "$channel" --key 5 a b
+weirctl send "$channel" --file "$dir/long"
+weirctl work "$channel" -- false 2>"$dir/work" &
+wait_until is "$channel" delayed 2
+kill %1
+wait
+weirctl channel set "$channel" max-attempts 1 message-max 64K
+weirctl channel save "$channel" "$file" >"$dir/out"
+weirctl channel del "$channel" force
+check "what would not be taken now comes back" weirctl channel restore "$file"
+same "limits are as they were" "1 65536" \
+	"$(weirctl -j channel show "$channel" | jq -r '.[0] | "\(.max_attempts) \(.message_max)"')"
+same "the first of a key still is" "a b" "$(weirctl recv "$channel" -n 2 | xargs)"
+weirctl channel del "$channel" force
+
+new_channel mode fanout
+weirctl channel pause "$channel"
+weirctl send "$channel" news
+weirctl channel save "$channel" "$file" >"$dir/out"
+weirctl channel del "$channel" force
+sed -i '1s/"state":"paused"/"state":"running"/' "$file"
+check "a fan-out" weirctl channel restore "$file"
+like "waits for its subscribers" "*$channel is paused until*" "$err"
+same "with what it has" "paused 1" \
+	"$(weirctl -j channel show "$channel" | jq -r '.[0] | "\(.state) \(.ready)"')"
+
+# ---- a save that fails ----
+
+new_channel
+weirctl send "$channel" --file "$dir/long"
+mkdir "$dir/small"
+mount -t tmpfs -o size=64k none "$dir/small"
+expect_exit "a file system that is full" 1 weirctl channel save "$channel" "$dir/small/file"
+like "is told" "*No space left on device (ENOSPC)" "$err"
+same "no file is left" "" "$(ls "$dir/small")"
+umount "$dir/small"
+same "and the channel runs on" running "$(value "$channel" state)"
+weirctl work "$channel" -- sleep 1000 2>"$dir/work" &
+wait_until is "$channel" inflight_now 1
+expect_exit "a save that is ended while it waits for a worker" 1 \
+	timeout --preserve-status -s INT 1 weirctl channel save "$channel" "$dir/late"
+like "says so" "*ended by SIGINT (EINTR)" "$err"
+same "and leaves no file" "" "$(find "$dir" -name "late*")"
+same "and the channel runs on" running "$(value "$channel" state)"
+kill -KILL %1
+wait
+weirctl channel del "$channel" force
+
 # ---- nothing to save ----
 
 new_channel
@@ -138,6 +196,12 @@ expect_exit "and leaves no channel behind" 1 weirctl channel show "$channel"
 sed 's/"weir_channel":1/"weir_channel":2/' "$file" >"$dir/bad"
 refused 1 "channel restore: $dir/bad: was saved by a later weirctl" \
 	weirctl channel restore "$dir/bad"
+sed '1s/"batch":"[^"]*"/"batch":null/' "$file" >"$dir/bad"
+refused 1 "channel restore: $dir/bad: the value of batch is no text" \
+	weirctl channel restore "$dir/bad"
+sed '1s/"settings":{/"settings":{"colour":"red",/' "$file" >"$dir/bad"
+expect_exit "a setting that there is not" 2 weirctl channel restore "$dir/bad"
+like "is named" '*"colour"*' "$err"
 expect_exit "a file that is none" 1 weirctl channel restore /etc/passwd
 like "is told" "*/etc/passwd: is no saved channel" "$err"
 

@@ -255,13 +255,13 @@ TEST_F(pools, a_processor_that_goes_leaves_its_blocks)
 /* Grants and gives back at random. A block that is not zero, or a wrong refusal: 1. */
 static int churn(const char *name, uint64_t seed)
 {
-	uint64_t addr;
+	uint64_t addr, end = now_ns() + 20 * SECOND;
 	struct raw r;
 	int i, ret;
 
 	if (raw_open(&r, name, RAW_SEND))
 		return 1;
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < 1500 && now_ns() < end; i++) {
 		if (r.nr_blocks && chance(&seed) % 2) {
 			if (raw_giveback(&r, r.blocks[chance(&seed) % r.nr_blocks].addr))
 				return 1;
