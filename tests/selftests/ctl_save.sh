@@ -197,7 +197,7 @@ sed 's/"weir_channel":1/"weir_channel":2/' "$file" >"$dir/bad"
 refused 1 "channel restore: $dir/bad: was saved by a later weirctl" \
 	weirctl channel restore "$dir/bad"
 sed '1s/"batch":"[^"]*"/"batch":null/' "$file" >"$dir/bad"
-refused 1 "channel restore: $dir/bad: the value of batch is no text" \
+refused 1 "channel restore: $dir/bad: the value of batch is no text, or too long" \
 	weirctl channel restore "$dir/bad"
 sed '1s/"settings":{/"settings":{"colour":"red",/' "$file" >"$dir/bad"
 expect_exit "a setting that there is not" 2 weirctl channel restore "$dir/bad"
