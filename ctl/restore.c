@@ -25,6 +25,7 @@
 
 #define RING		1024
 #define PATIENCE_MS	10000		/* for memory that does not come */
+#define LOOK_MS		5
 #define DEFER_MAX_MS	86400000
 #define DEAD_MAX	(1U << 24)
 
@@ -190,15 +191,14 @@ static struct weir_meta meta_of(const struct restore *r,
 	return meta;
 }
 
-/* 0 once something may have changed, else -ETIME. */
+/* All that was put is accepted then; memory may come, or not. */
 static int wait_room(struct restore *r)
 {
-	struct pollfd pfd = { weir_fd(r->w), POLLIN | POLLOUT, 0 };
 	int error = weir_flush(r->w, PATIENCE_MS);
 
-	if (error)
-		return error;
-	return poll(&pfd, 1, PATIENCE_MS) == 1 ? 0 : -ETIME;
+	if (!error)
+		poll(NULL, 0, LOOK_MS);
+	return error;
 }
 
 static int refused_message(struct restore *r, const struct archive_entry *e,
