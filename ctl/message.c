@@ -214,6 +214,9 @@ static void put_state(struct nlattr **tb)
 		       (unsigned int)netlink_number(tb[WEIR_A_MESSAGE_HOLDER_PID]),
 		       (unsigned int)netlink_number(tb[WEIR_A_MESSAGE_HOLDER]),
 		       units_time(text, netlink_number(tb[WEIR_A_MESSAGE_HELD])));
+		if (tb[WEIR_A_MESSAGE_DUE])
+			printf(", taken back in %s",
+			       units_time(text, netlink_number(tb[WEIR_A_MESSAGE_DUE])));
 	} else if (state == WEIR_MESSAGE_STATE_DELAYED) {
 		printf(", due in %s",
 		       units_time(text, netlink_number(tb[WEIR_A_MESSAGE_DUE])));

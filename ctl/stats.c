@@ -141,10 +141,12 @@ static void put_counters(struct nlattr **tb)
 	unsigned long long unseen = number(tb, WEIR_A_STATS_CRASHED_UNSEEN);
 	unsigned long long seen = number(tb, WEIR_A_STATS_CRASHED_SEEN);
 
-	printf("  redelivered %llu: worker died %llu (unseen %llu, seen %llu), failed %llu, released %llu, taken %llu\n",
+	printf("  redelivered %llu: worker died %llu (unseen %llu, seen %llu), failed %llu, released %llu, taken %llu",
 	       number(tb, WEIR_A_STATS_REDELIVERED), unseen + seen, unseen, seen,
 	       number(tb, WEIR_A_STATS_FAILED), number(tb, WEIR_A_STATS_RELEASED),
 	       number(tb, WEIR_A_STATS_TAKEN));
+	put_part(tb, ", ", "ack-timeout", WEIR_A_STATS_OVERDUE);
+	putchar('\n');
 	printf("  died %llu: attempts %llu, rejected %llu, killed %llu, redeliveries %llu",
 	       number(tb, WEIR_A_STATS_DIED_ATTEMPTS) +
 	       number(tb, WEIR_A_STATS_DIED_REJECTED) +

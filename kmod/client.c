@@ -230,12 +230,21 @@ static int copy_arg(void *dst, size_t size, void __user *src)
 	return copy_struct_from_user(dst, size, src, usize);
 }
 
+/*
+ * A process that was stopped or frozen, and has no handler to run, need not hear
+ * of it. With a time-out it does, since that would begin anew.
+ */
+static long restart(long err, u64 timeout_ns)
+{
+	return err == -EINTR && !timeout_ns ? -ERESTARTNOHAND : err;
+}
+
 static long ioctl_enter(struct weir_client *c, void __user *uarg)
 {
 	struct weir_enter arg;
 	int err = copy_arg(&arg, sizeof(arg), uarg);
 
-	return err ?: weir_client_enter(c, &arg);
+	return err ?: restart(weir_client_enter(c, &arg), arg.timeout_ns);
 }
 
 static long ioctl_grant(struct weir_client *c, void __user *uarg)
@@ -246,7 +255,7 @@ static long ioctl_grant(struct weir_client *c, void __user *uarg)
 	err = err ?: weir_client_grant(c, &arg);
 	if (!err && copy_to_user(uarg, &arg, sizeof(arg)))
 		return -EFAULT;
-	return err;
+	return restart(err, arg.timeout_ns);
 }
 
 static long ioctl_giveback(struct weir_client *c, void __user *uarg)
@@ -267,7 +276,9 @@ static long ioctl_settle(struct weir_client *c, void __user *uarg)
 	err = weir_client_settle(c, &arg);
 	if (err && err != -ETIME && err != -EINTR)
 		return err;
-	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : err;
+	if (copy_to_user(uarg, &arg, sizeof(arg)))
+		return -EFAULT;
+	return restart(err, arg.timeout_ns);
 }
 
 static long ioctl_claim(struct weir_client *c, void __user *uarg)

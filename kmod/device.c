@@ -128,17 +128,23 @@ static bool nonblock(const struct kiocb *iocb)
 	       iocb->ki_flags & IOCB_NOWAIT;
 }
 
+/* As usual for read(2) and write(2): a handler says whether they go on. */
+static ssize_t restart(ssize_t res)
+{
+	return res == -EINTR ? -ERESTARTSYS : res;
+}
+
 static ssize_t dev_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	return weir_reader_read(iocb->ki_filp->private_data, to,
-				nonblock(iocb));
+	return restart(weir_reader_read(iocb->ki_filp->private_data, to,
+					nonblock(iocb)));
 }
 
 static ssize_t dev_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct weir_reader *r = iocb->ki_filp->private_data;
 
-	return weir_copy_in(r->ch, from, nonblock(iocb));
+	return restart(weir_copy_in(r->ch, from, nonblock(iocb)));
 }
 
 /* Acknowledges what the last read(2) took. */

@@ -7,6 +7,9 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 
+/* No lock is held: a suspend, or a frozen cgroup, need not wake the sleeper. */
+#define SLEEP	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
 /**
  * weir_line_ahead - do others wait for room before the caller?
  * @ch: channel
@@ -150,8 +153,8 @@ int weir_line_sleep(struct wait_queue_head *queue,
 	for (;;) {
 		if (queue)
 			prepare_to_wait_exclusive(queue, &in_queue,
-						  TASK_INTERRUPTIBLE);
-		prepare_to_wait(own, &alone, TASK_INTERRUPTIBLE);
+						  SLEEP);
+		prepare_to_wait(own, &alone, SLEEP);
 		if (done(arg))
 			break;
 		if (signal_pending(current)) {

@@ -74,6 +74,8 @@ static const struct field fields[] = {
 	FIELD("redeliver-max", REDELIVER_MAX, redeliver_max, 1, 65535, 1000),
 	FIELD("zerocopy", ZEROCOPY, zerocopy, 0, 1, 1),
 	FIELD("ttl", TTL, ttl, 0, 7 * 86400 * NSEC_PER_SEC, 0),
+	FIELD("ack-timeout", ACK_TIMEOUT, ack_timeout, 0,
+	      7 * 86400 * NSEC_PER_SEC, 0),
 	FIELD("spin", SPIN, spin, 0, 1000000, 20000),
 	FIELD("policy-errors", POLICY_ERRORS, policy_errors, 1, 1000000, 64),
 	FIELD("policy-budget", POLICY_BUDGET, policy_budget, 1, NSEC_PER_SEC,
@@ -367,6 +369,26 @@ static void explain_feed(struct genl_info *info, const struct weir_config *cfg,
 	blame(info, WEIR_A_CHANNEL_FEED, WEIR_A_CHANNEL_FEED_SIZE);
 }
 
+/* Who does not answer a fan-out in time holds up nobody else. */
+static int check_ack_timeout(struct genl_info *info,
+			     const struct weir_config *cfg)
+{
+	if (!cfg->ack_timeout)
+		return 0;
+	if (cfg->delivery == WEIR_DELIVERY_FANOUT) {
+		GENL_SET_ERR_MSG(info, "ack-timeout contradicts delivery fanout");
+		blame(info, WEIR_A_CHANNEL_ACK_TIMEOUT, WEIR_A_CHANNEL_DELIVERY);
+		return -EINVAL;
+	}
+	if (cfg->ack_timeout >= NSEC_PER_MSEC)
+		return 0;
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack,
+				info->attrs[WEIR_A_CHANNEL_ACK_TIMEOUT],
+				"ack-timeout %llu is neither 0 nor at least 1000000",
+				cfg->ack_timeout);
+	return -EINVAL;
+}
+
 static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 {
 	if (cfg->memory_min > cfg->memory_max)
@@ -382,7 +404,7 @@ static int check_limits(struct genl_info *info, const struct weir_config *cfg)
 		return refuse(info, cfg, WEIR_A_CHANNEL_POOL_LOW,
 			      WEIR_A_CHANNEL_POOL_HIGH);
 	return check_memories(info, cfg) ?: check_prefill(info, cfg) ?:
-	       check_feed(info, cfg);
+	       check_feed(info, cfg) ?: check_ack_timeout(info, cfg);
 }
 
 static int parse_config(struct genl_info *info, struct weir_config *cfg)

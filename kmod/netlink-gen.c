@@ -53,7 +53,7 @@ static const struct nla_policy weir_channel_get_nl_policy[WEIR_A_CHANNEL_NAME + 
 };
 
 /* WEIR_CMD_CHANNEL_NEW - do */
-static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_FEED_SIZE + 1] = {
+static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_ACK_TIMEOUT + 1] = {
 	[WEIR_A_CHANNEL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_CHANNEL_UID] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_GID] = { .type = NLA_U32, },
@@ -102,10 +102,11 @@ static const struct nla_policy weir_channel_new_nl_policy[WEIR_A_CHANNEL_FEED_SI
 	[WEIR_A_CHANNEL_POLICY_BUDGET] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_FEED] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_FEED_SIZE] = { .type = NLA_U32, },
+	[WEIR_A_CHANNEL_ACK_TIMEOUT] = { .type = NLA_U64, },
 };
 
 /* WEIR_CMD_CHANNEL_SET - do */
-static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_FEED_SIZE + 1] = {
+static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_ACK_TIMEOUT + 1] = {
 	[WEIR_A_CHANNEL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[WEIR_A_CHANNEL_UID] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_GID] = { .type = NLA_U32, },
@@ -154,6 +155,7 @@ static const struct nla_policy weir_channel_set_nl_policy[WEIR_A_CHANNEL_FEED_SI
 	[WEIR_A_CHANNEL_POLICY_BUDGET] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_FEED] = { .type = NLA_U32, },
 	[WEIR_A_CHANNEL_FEED_SIZE] = { .type = NLA_U32, },
+	[WEIR_A_CHANNEL_ACK_TIMEOUT] = { .type = NLA_U64, },
 };
 
 /* WEIR_CMD_CHANNEL_DEL - do */
@@ -266,14 +268,14 @@ static const struct genl_split_ops weir_nl_ops[] = {
 		.cmd		= WEIR_CMD_CHANNEL_NEW,
 		.doit		= weir_nl_channel_new_doit,
 		.policy		= weir_channel_new_nl_policy,
-		.maxattr	= WEIR_A_CHANNEL_FEED_SIZE,
+		.maxattr	= WEIR_A_CHANNEL_ACK_TIMEOUT,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= WEIR_CMD_CHANNEL_SET,
 		.doit		= weir_nl_channel_set_doit,
 		.policy		= weir_channel_set_nl_policy,
-		.maxattr	= WEIR_A_CHANNEL_FEED_SIZE,
+		.maxattr	= WEIR_A_CHANNEL_ACK_TIMEOUT,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages over netlink: looked at, and moved by hand.
- *
- * A message is found by walking the ledger entries of all blocks: first
- * without a lock, then once more with the engine's. So a dump shows each
- * message that was there all the time exactly once.
+ * Messages over netlink: looked at. A dump shows each message that was there
+ * all the time exactly once.
  */
 #include "netlink.h"
 
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
-#include "change.h"
 #include "client.h"
+#include "message.h"
 
 #define PAYLOAD_MAX	16384	/* bytes shown of a message */
 #define MESSAGE_SIZE	1024	/* bytes of other attributes, at most */
@@ -38,22 +35,6 @@ static int put_u64(struct sk_buff *skb, u16 attr, u64 val)
 	return nla_put_u64_64bit(skb, attr, val, WEIR_A_MESSAGE_PAD);
 }
 
-static u32 public_state(u8 state)
-{
-	switch (state) {
-	case WEIR_MSG_READY:
-		return WEIR_MESSAGE_STATE_READY;
-	case WEIR_MSG_DELAYED:
-		return WEIR_MESSAGE_STATE_DELAYED;
-	case WEIR_MSG_INFLIGHT:
-		return WEIR_MESSAGE_STATE_INFLIGHT;
-	case WEIR_MSG_DEAD:
-		return WEIR_MESSAGE_STATE_DEAD;
-	default:
-		return 0;
-	}
-}
-
 static int put_inflight(struct sk_buff *skb, const struct info *i)
 {
 	char comm[TASK_COMM_LEN];
@@ -62,6 +43,9 @@ static int put_inflight(struct sk_buff *skb, const struct info *i)
 	err = put_u64(skb, WEIR_A_MESSAGE_HELD,
 		      weir_elapsed(i->m.t_deliver, i->now)) ?:
 	      nla_put_u32(skb, WEIR_A_MESSAGE_HOLDER, i->holder);
+	if (!err && i->m.flags & WEIR_MSG_TIMED)
+		err = put_u64(skb, WEIR_A_MESSAGE_DUE,
+			      weir_elapsed(i->now, i->m.due));
 	if (err || !i->pid)
 		return err;
 	weir_netlink_comm(i->pid, comm);
@@ -107,7 +91,7 @@ static int fill_message(struct sk_buff *skb, void *arg)
 
 	err = nla_put_string(skb, WEIR_A_MESSAGE_CHANNEL, i->channel) ?:
 	      put_u64(skb, WEIR_A_MESSAGE_ID, m->seq) ?:
-	      nla_put_u32(skb, WEIR_A_MESSAGE_STATE, public_state(m->state)) ?:
+	      nla_put_u32(skb, WEIR_A_MESSAGE_STATE, weir_message_state(m->state)) ?:
 	      nla_put_u32(skb, WEIR_A_MESSAGE_LEN, m->len) ?:
 	      put_u64(skb, WEIR_A_MESSAGE_KEY, m->key) ?:
 	      nla_put_u32(skb, WEIR_A_MESSAGE_PRIO, m->prio) ?:
@@ -159,109 +143,60 @@ static void copy_info(struct info *i, struct weir_channel *ch,
 					      ep.peer)->pid);
 }
 
-#define LOOKS_MAX	4096	/* entries or places looked at in one go */
-
-/* A place in the window: the @buf'th entry of the block at @slot of @zone. */
-struct place {
-	u32 zone;
-	u32 slot;
-	u32 buf;
-};
-
-static bool at_end(const struct place *at)
-{
-	return at->zone == WEIR_ZONES;
-}
-
-/* To the first entry of the next place that may hold a block. */
-static void next_place(const struct weir_map *map, struct place *at)
-{
-	at->buf = 0;
-	if (!READ_ONCE(map->leaf[at->zone][at->slot >> WEIR_LEAF_SHIFT]))
-		at->slot |= WEIR_LEAF_SIZE - 1;
-	if (++at->slot < weir_zone_slots(at->zone))
-		return;
-	at->slot = 0;
-	at->zone++;
-}
-
-/*
- * The next entry from @at on that is in the channel, by a look without a lock.
- * Moves @at to it. Return: it; or NULL at the end, or after LOOKS_MAX looks,
- * when the caller should leave its RCU read section for a moment.
+/**
+ * weir_netlink_no_message - refuse: there is no message with the id
+ * @info: request
+ * @id: given
+ *
+ * Return: -ENOENT.
  */
-static struct weir_msg *next_entry(const struct weir_map *map, struct place *at)
-{
-	struct weir_block *b;
-	struct weir_msg *msgs;
-	u32 nr, looks = 0;
-
-	while (!at_end(at)) {
-		b = weir_map_slot(map, at->zone, at->slot);
-		msgs = b ? weir_block_entries(b, &nr) : NULL;
-		for (; msgs && at->buf < nr; at->buf++) {
-			if (public_state(READ_ONCE(msgs[at->buf].state)))
-				return &msgs[at->buf];
-			if (++looks >= LOOKS_MAX)
-				return NULL;
-		}
-		next_place(map, at);
-		if (++looks >= LOOKS_MAX)
-			return NULL;
-	}
-	return NULL;
-}
-
-/*
- * The message with an id, with the engine locked inside weir_channel_begin();
- * or NULL, and neither. Context: may sleep before that.
- */
-static struct weir_msg *find_locked(struct weir_change *c,
-				    struct weir_channel *ch, u64 id)
-{
-	struct weir_engine *e = &ch->eng;
-	struct place at = {};
-	struct weir_msg *msg;
-	u32 tries;
-
-	while (!at_end(&at) && !fatal_signal_pending(current)) {
-		weir_channel_begin(c, ch);
-		for (tries = 0; tries < LOOKS_MAX; tries++) {
-			msg = next_entry(e->map, &at);
-			if (!msg)
-				break;
-			if (READ_ONCE(msg->seq) == id) {
-				weir_engine_lock(e, &c->wake);
-				if (public_state(msg->state) && msg->seq == id)
-					return msg;
-				weir_engine_unlock(e);
-			}
-			at.buf++;
-		}
-		weir_channel_end(c);
-		cond_resched();
-	}
-	return NULL;
-}
-
-static void unlock_found(struct weir_change *c)
-{
-	weir_engine_unlock(&c->ch->eng);
-	weir_channel_end(c);
-}
-
-static int no_message(struct genl_info *info, u64 id)
+int weir_netlink_no_message(struct genl_info *info, u64 id)
 {
 	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
 				"no message %llu", id);
 	return -ENOENT;
 }
 
-static int need_id(struct genl_info *info)
+/**
+ * weir_netlink_need_id - refuse a request that names no message
+ * @info: request
+ *
+ * Return: 0, -EINVAL.
+ */
+int weir_netlink_need_id(struct genl_info *info)
 {
 	if (info->attrs[WEIR_A_MESSAGE_ID])
 		return 0;
 	GENL_SET_ERR_MSG(info, "no message id is given");
+	return -EINVAL;
+}
+
+static const char *state_name(u32 state)
+{
+	switch (state) {
+	case WEIR_MESSAGE_STATE_READY:
+		return "ready";
+	case WEIR_MESSAGE_STATE_DEAD:
+		return "dead";
+	case WEIR_MESSAGE_STATE_INFLIGHT:
+		return "inflight";
+	default:
+		return "delayed";
+	}
+}
+
+/**
+ * weir_netlink_wrong_state - refuse what a message's state does not allow
+ * @info: request
+ * @id: message
+ * @state: of enum weir_message_state
+ *
+ * Return: -EINVAL.
+ */
+int weir_netlink_wrong_state(struct genl_info *info, u64 id, u32 state)
+{
+	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
+				"message %llu is %s", id, state_name(state));
 	return -EINVAL;
 }
 
@@ -296,9 +231,9 @@ static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id,
 	struct info i;
 	int err;
 
-	msg = find_locked(&c, ch, id);
+	msg = weir_message_find(&c, ch, id);
 	if (!msg)
-		return no_message(info, id);
+		return weir_netlink_no_message(info, id);
 	len = msg->len;
 	copy_info(&i, ch, msg);
 	if (room && from < len) {
@@ -306,7 +241,7 @@ static int get_message(struct genl_info *info, struct weir_channel *ch, u64 id,
 		i.payload_len = PAYLOAD_MAX;
 		copy_payload(&i, msg, from);
 	}
-	unlock_found(&c);
+	weir_message_unlock(&c);
 	if (from >= len) {
 		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
 					"offset %u is beyond the message's %u bytes",
@@ -351,14 +286,14 @@ int weir_nl_message_get_doit(struct sk_buff *skb, struct genl_info *info)
 			       MAY_READ | MAY_WRITE);
 	if (IS_ERR(ch))
 		return PTR_ERR(ch);
-	err = need_id(info) ?: get_with_room(info, ch);
+	err = weir_netlink_need_id(info) ?: get_with_room(info, ch);
 	weir_channel_put(ch);
 	return err;
 }
 
 /* A dump under way, kept in cb->ctx. */
 struct dump {
-	struct place at;
+	struct weir_place at;
 	u32 state;
 	u32 left;	/* messages that may still be put */
 	u32 payload;	/* bytes shown of each */
@@ -398,7 +333,7 @@ static int start_dump(struct dump *d, const struct genl_info *info)
 
 static bool matches(const struct dump *d, const struct weir_msg *msg)
 {
-	u32 state = public_state(msg->state);
+	u32 state = weir_message_state(msg->state);
 
 	return state && (!d->state || state == d->state) &&
 	       weir_elapsed(msg->t_submit, ktime_get_ns()) >= d->older;
@@ -406,7 +341,7 @@ static bool matches(const struct dump *d, const struct weir_msg *msg)
 
 /*
  * Of the next entries the first that matches, copied, with payload if there is
- * room for it; see next_entry().
+ * room for it; see weir_place_next().
  */
 static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i,
 		       void *room)
@@ -417,8 +352,8 @@ static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i,
 	u32 tries;
 
 	guard(rcu)();
-	for (tries = 0; tries < LOOKS_MAX && !match; tries++) {
-		msg = next_entry(e->map, &d->at);
+	for (tries = 0; tries < WEIR_LOOKS_MAX && !match; tries++) {
+		msg = weir_place_next(e->map, &d->at);
 		if (!msg)
 			break;
 		spin_lock_bh(&e->lock);
@@ -441,7 +376,7 @@ static bool match_some(struct dump *d, struct weir_channel *ch, struct info *i,
 static bool next_match(struct dump *d, struct weir_channel *ch, struct info *i,
 		       void *room)
 {
-	while (!at_end(&d->at) && !fatal_signal_pending(current)) {
+	while (!weir_place_end(&d->at) && !fatal_signal_pending(current)) {
 		if (match_some(d, ch, i, room))
 			return true;
 		cond_resched();
@@ -500,257 +435,6 @@ int weir_nl_message_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return err;
 }
 
-enum verb {
-	RELEASE,
-	REQUEUE,
-	KILL,
-};
-
-static bool move(struct weir_engine *e, struct weir_msg *msg, enum verb verb)
-{
-	if (e->closed)	/* all of it is being thrown away */
-		return false;
-	switch (verb) {
-	case RELEASE:
-		return weir_ledger_release(e, msg, ktime_get_ns());
-	case REQUEUE:
-		return weir_ledger_requeue(e, msg);
-	default:
-		return weir_ledger_kill(e, msg, ktime_get_ns());
-	}
-}
-
-static const char *state_name(u32 state)
-{
-	switch (state) {
-	case WEIR_MESSAGE_STATE_READY:
-		return "ready";
-	case WEIR_MESSAGE_STATE_DEAD:
-		return "dead";
-	case WEIR_MESSAGE_STATE_INFLIGHT:
-		return "inflight";
-	default:
-		return "delayed";
-	}
-}
-
-static int wrong_state(struct genl_info *info, u64 id, u32 state)
-{
-	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[WEIR_A_MESSAGE_ID],
-				"message %llu is %s", id, state_name(state));
-	return -EINVAL;
-}
-
-static int move_one(struct genl_info *info, struct weir_channel *ch, u64 id,
-		    enum verb verb, u64 *count)
-{
-	struct weir_change c;
-	struct weir_msg *msg;
-	u32 state;
-
-	msg = find_locked(&c, ch, id);
-	if (!msg)
-		return no_message(info, id);
-	state = public_state(msg->state);
-	*count = move(&ch->eng, msg, verb);
-	weir_engine_finish(&ch->eng, ktime_get_ns());
-	unlock_found(&c);
-	return *count ? 0 : wrong_state(info, id, state);
-}
-
-/*
- * Each message that is there now, once: what a move makes ready is handed out
- * only at the end, and ids above the last one of the start are left alone.
- */
-static u64 move_all(struct weir_channel *ch, enum verb verb)
-{
-	struct weir_engine *e = &ch->eng;
-	u64 last = READ_ONCE(e->seq), count = 0;
-	struct weir_change c;
-	struct place at = {};
-	struct weir_msg *msg;
-
-	while (!at_end(&at) && !fatal_signal_pending(current)) {
-		weir_channel_begin(&c, ch);
-		msg = next_entry(e->map, &at);
-		if (msg) {
-			weir_engine_lock(e, &c.wake);
-			if (public_state(msg->state) && msg->seq <= last)
-				count += move(e, msg, verb);
-			weir_engine_unlock(e);
-			at.buf++;
-		}
-		weir_channel_end(&c);
-		cond_resched();
-	}
-	weir_channel_lock(&c, ch);
-	weir_channel_unlock(&c);
-	return count;
-}
-
-static int fill_count(struct sk_buff *skb, void *arg)
-{
-	return put_u64(skb, WEIR_A_MESSAGE_COUNT, *(u64 *)arg);
-}
-
-static int move_messages(struct sk_buff *skb, struct genl_info *info,
-			 enum verb verb, const char *what)
-{
-	struct weir_channel *ch;
-	u64 count = 0;
-	int err;
-
-	ch = weir_netlink_find(info, WEIR_A_MESSAGE_CHANNEL, 0);
-	if (IS_ERR(ch))
-		return PTR_ERR(ch);
-	err = weir_netlink_may_change(skb, info, ch, what);
-	if (err)
-		goto out;
-	if (info->attrs[WEIR_A_MESSAGE_ALL]) {
-		count = move_all(ch, verb);
-	} else {
-		err = need_id(info);
-		err = err ?: move_one(info, ch,
-				nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]),
-				verb, &count);
-	}
-	err = err ?: weir_netlink_reply(info, MESSAGE_SIZE, fill_count, &count);
-out:
-	weir_channel_put(ch);
-	return err;
-}
-
-int weir_nl_message_release_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	return move_messages(skb, info, RELEASE, "releasing a message");
-}
-
-int weir_nl_message_requeue_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	return move_messages(skb, info, REQUEUE, "requeueing a message");
-}
-
-int weir_nl_message_kill_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	return move_messages(skb, info, KILL, "killing a message");
-}
-
-/* ---- what a message has been through ---- */
-
-struct past {
-	u32 attempts;
-	u32 deliveries;
-	u32 reason;	/* 0: it lives */
-	char *text;
-};
-
-static int blame_past(struct genl_info *info, int attr, const char *what,
-		      u32 value, const char *why)
-{
-	NL_SET_ERR_MSG_ATTR_FMT(info->extack, info->attrs[attr], "%s %u %s",
-				what, value, why);
-	return -EINVAL;
-}
-
-/* More attempts than max-attempts are fine: so are those of who lowers it. */
-static int check_past(struct genl_info *info, const struct past *p)
-{
-	if (p->deliveries > U16_MAX)
-		return blame_past(info, WEIR_A_MESSAGE_DELIVERIES, "deliveries",
-				  p->deliveries, "are above 65535");
-	if (p->attempts > p->deliveries)
-		return blame_past(info, WEIR_A_MESSAGE_ATTEMPT, "attempt",
-				  p->attempts, "is above deliveries");
-	if (p->reason > WEIR_DEAD_REASON_EXPIRED)
-		return blame_past(info, WEIR_A_MESSAGE_REASON, "reason",
-				  p->reason, "is unknown");
-	return 0;
-}
-
-static u32 get_u32(struct genl_info *info, int attr)
-{
-	return info->attrs[attr] ? nla_get_u32(info->attrs[attr]) : 0;
-}
-
-/* As a worker's own words: what would move a terminal's cursor is blank. */
-static int copy_text(struct genl_info *info, struct past *p)
-{
-	struct nlattr *a = info->attrs[WEIR_A_MESSAGE_REASON_TEXT];
-	char *c;
-
-	if (!a)
-		return 0;
-	if (!p->reason) {
-		NL_SET_ERR_MSG_ATTR(info->extack, a,
-				    "reason-text is given without a reason");
-		return -EINVAL;
-	}
-	if (nla_len(a) > WEIR_REASON_MAX + 1) {
-		NL_SET_ERR_MSG_ATTR_FMT(info->extack, a,
-					"reason-text has more than %u bytes",
-					WEIR_REASON_MAX);
-		return -EINVAL;
-	}
-	p->text = nla_strdup(a, GFP_KERNEL_ACCOUNT);
-	if (!p->text)
-		return -ENOMEM;
-	for (c = p->text; *c; c++)
-		if ((u8)*c < ' ' || *c == 0x7f)
-			*c = ' ';
-	return 0;
-}
-
-static int read_past(struct genl_info *info, struct past *p)
-{
-	*p = (struct past){
-		.attempts = get_u32(info, WEIR_A_MESSAGE_ATTEMPT),
-		.deliveries = get_u32(info, WEIR_A_MESSAGE_DELIVERIES),
-		.reason = get_u32(info, WEIR_A_MESSAGE_REASON),
-	};
-	return need_id(info) ?: check_past(info, p) ?: copy_text(info, p);
-}
-
-/* Takes the text over if it returns 0. */
-static int set_past(struct genl_info *info, struct weir_channel *ch,
-		    const struct past *p)
-{
-	u64 id = nla_get_u64(info->attrs[WEIR_A_MESSAGE_ID]);
-	struct weir_engine *e = &ch->eng;
-	struct weir_change c;
-	struct weir_msg *msg;
-	u32 state;
-	bool done;
-
-	msg = find_locked(&c, ch, id);
-	if (!msg)
-		return no_message(info, id);
-	state = public_state(msg->state);
-	done = !e->closed && weir_ledger_set(msg, p->attempts, p->deliveries);
-	if (done && p->reason)
-		weir_ledger_lay(e, msg, p->reason, p->text);
-	weir_engine_finish(e, ktime_get_ns());
-	unlock_found(&c);
-	return done ? 0 : wrong_state(info, id, state);
-}
-
-int weir_nl_message_set_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct weir_channel *ch;
-	struct past p = {};
-	int err;
-
-	ch = weir_netlink_find(info, WEIR_A_MESSAGE_CHANNEL, 0);
-	if (IS_ERR(ch))
-		return PTR_ERR(ch);
-	err = weir_netlink_may_change(skb, info, ch, "changing a message") ?:
-	      read_past(info, &p);
-	err = err ?: set_past(info, ch, &p);
-	if (err)
-		kfree(p.text);
-	weir_channel_put(ch);
-	return err;
-}
-
 /**
  * weir_netlink_dead - notify of a message's death
  * @ch: channel
@@ -778,11 +462,11 @@ void weir_netlink_dead(struct weir_channel *ch, const struct weir_event *ev)
 	if (!weir_netlink_heard())
 		return;
 	i.m.t_submit = i.now;
-	msg = find_locked(&c, ch, ev->seq);
+	msg = weir_message_find(&c, ch, ev->seq);
 	if (msg) {
 		if (msg->state == WEIR_MSG_DEAD)
 			copy_info(&i, ch, msg);
-		unlock_found(&c);
+		weir_message_unlock(&c);
 	}
 	weir_netlink_notify(WEIR_CMD_MESSAGE_DEAD_NTF, MESSAGE_SIZE,
 			    fill_message, &i);

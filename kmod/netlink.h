@@ -41,6 +41,9 @@ void weir_netlink_policy(struct weir_policy_info *info);
 void weir_netlink_client(struct weir_client *c, u8 cmd, bool died);
 
 /* netlink-message.c */
+int weir_netlink_no_message(struct genl_info *info, u64 id);
+int weir_netlink_need_id(struct genl_info *info);
+int weir_netlink_wrong_state(struct genl_info *info, u64 id, u32 state);
 void weir_netlink_dead(struct weir_channel *ch, const struct weir_event *ev);
 
 #endif /* _WEIR_NETLINK_H */

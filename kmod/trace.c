@@ -12,13 +12,13 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define TRIES_MAX	100	/* looks whether observers are there, one a jiffy */
+#define PATIENCE	(10 * HZ)	/* till an observer is there; looks each jiffy */
 
 static void first_events(struct work_struct *work);
 static DECLARE_DELAYED_WORK(first, first_events);
 /* All here, and that the work is not started any more once @leaving is set. */
 static DEFINE_SPINLOCK(first_lock);
-static u32 tries;
+static unsigned long give_up;	/* jiffies */
 static bool leaving;
 static bool channels_watched;
 static bool clients_watched;
@@ -160,7 +160,7 @@ void weir_trace_figures(struct weir_channel *ch)
 static bool start(void)
 {
 	lockdep_assert_held(&first_lock);
-	if (leaving || tries++ > TRIES_MAX)
+	if (leaving || time_after(jiffies, give_up))
 		return false;
 	schedule_delayed_work(&first, 1);
 	return true;
@@ -195,7 +195,7 @@ static void first_events(struct work_struct *work)
 static int watch(bool *watched)
 {
 	guard(spinlock)(&first_lock);
-	tries = 0;
+	give_up = jiffies + PATIENCE;
 	if (!start())
 		return -ENODEV;
 	*watched = true;

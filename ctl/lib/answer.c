@@ -75,6 +75,14 @@ int weir_release(struct weir *w, const struct weir_msg *msg, uint32_t delay_ms)
 	return answer(w, WEIR_OP_RELEASE, msg, delay_ms);
 }
 
+int weir_extend(struct weir *w, const struct weir_msg *msg, uint32_t ms)
+{
+	int rc = answer(w, WEIR_OP_EXTEND, msg, ms);
+
+	/* It is of no use later, with the next messages. */
+	return rc ? rc : weir_submit(w);
+}
+
 /* ---- reject ---- */
 
 /* Bytes of @text up to @max that end between two characters. */

@@ -413,6 +413,18 @@ int weir_release(struct weir *w, const struct weir_msg *msg,
 		 uint32_t delay_ms);
 
 /**
+ * weir_extend() - still at work: not to be given to another worker yet
+ * @w: the handle
+ * @msg: the message
+ * @ms: answered within so long from now, or within what is left if that is
+ *	more; 0: within the channel's ack-timeout; at most a day (else -EINVAL)
+ *
+ * Goes out at once. Without an ack-timeout there is nothing to extend. Whoever
+ * is too late gets "stale" for it, as for its answer.
+ */
+int weir_extend(struct weir *w, const struct weir_msg *msg, uint32_t ms);
+
+/**
  * weir_reject() - it can never work: dead at once
  * @w: the handle
  * @msg: the message

@@ -34,6 +34,7 @@
 	X(failed, FAILED, "of these, failed by a worker")		\
 	X(released, RELEASED, "of these, released by a worker")		\
 	X(taken, TAKEN, "of these, taken by hand or at detach")		\
+	X(overdue, OVERDUE, "of these, not answered in time")		\
 	X(rejected, REJECTED, "messages rejected by a worker")		\
 	X(died_attempts, DIED_ATTEMPTS, "died, attempts used up")	\
 	X(died_rejected, DIED_REJECTED, "died, rejected")		\

@@ -142,7 +142,7 @@ static void answer_one(struct weir_engine *e, struct weir_peer *p,
 {
 	struct weir_msg *msg = tag->msg;
 
-	if (weir_fanout(e)) {
+	if (weir_fanout(e) && st->sqe.op != WEIR_OP_EXTEND) {
 		weir_fanout_answer(e, p, tag, st->sqe.op, now);
 		return;
 	}
@@ -155,6 +155,9 @@ static void answer_one(struct weir_engine *e, struct weir_peer *p,
 		break;
 	case WEIR_OP_REJECT:
 		reject(e, msg, gather_reason(p, st), now);
+		break;
+	case WEIR_OP_EXTEND:
+		weir_overdue_extend(e, msg, st->sqe.delay_ms * 1000000ULL, now);
 		break;
 	}
 }
@@ -198,7 +201,8 @@ bool weir_engine_answer(struct weir_engine *e, struct weir_peer *p,
 					&result->rtoken);
 	else
 		stale = answer_each(e, p, st, nr, now, &result->rtoken);
-	p->answered += nr - stale;
+	if (st->sqe.op != WEIR_OP_EXTEND)
+		p->answered += nr - stale;
 	e->c.stale += stale;
 	result->nr = stale;
 	return stale;

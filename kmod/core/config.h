@@ -21,7 +21,7 @@ enum weir_policy_id {
 /**
  * struct weir_config - attributes of a channel, in the units of weir.yaml
  * @inflight: 0 for auto. @batch: 0 for auto, between @batch_min and @batch_max.
- * @batch_bytes: @batch_cost: @ttl: @client_memory: @uid_memory: 0 for none.
+ * @batch_bytes: @batch_cost: @ttl: @ack_timeout: @client_memory: @uid_memory: 0 for none.
  * @policy: what decides where the engine has no other; see struct weir_hook.
  *	@policy_errors, @policy_budget: for that other.
  * @prefill: buffers of each class to have ready.
@@ -36,6 +36,7 @@ struct weir_config {
 	u64 batch_bytes;
 	u64 batch_cost;
 	u64 ttl;
+	u64 ack_timeout;
 	u32 prefill[WEIR_NR_CLASSES];
 	u32 clients_max;
 	u32 pool_interval;

@@ -175,7 +175,7 @@ static void reserve_one(struct weir_engine *e)
 	struct weir_peer *p, *best = NULL;
 
 	list_for_each_entry(p, &e->workers, work_link) {
-		if (p->stopped || p->alone)
+		if (p->stopped || p->late || p->alone)
 			continue;
 		if (p->reserved)
 			return;
@@ -306,6 +306,7 @@ void weir_dispatch(struct weir_engine *e, u64 now)
 
 	e->linger_at = U64_MAX;
 	e->grant = 0;
+	weir_overdue_take(e, WEIR_TICK_MAX, now);
 	if (weir_lane_first_expiry(&e->lane) && expire(e, now))
 		return;
 	if (!weir_lane_ready(&e->lane) || e->closed ||
@@ -337,8 +338,10 @@ u64 weir_dispatch_alarm(const struct weir_engine *e)
 {
 	const struct weir_msg *delayed = weir_lane_first_delayed(&e->lane);
 	const struct weir_msg *expiry = weir_lane_first_expiry(&e->lane);
-	u64 at = delayed ? delayed->due : U64_MAX;
+	u64 at = weir_overdue_alarm(e);
 
+	if (delayed)
+		at = min(at, delayed->due);
 	if (expiry)
 		at = min(at, expiry->deadline);
 	return e->nr_workers || weir_fanout(e) ? min(at, e->linger_at) : at;

@@ -4,17 +4,11 @@
  */
 #include "engine.h"
 
-/* A message counts as seen once the ring's head has passed its entry. */
-static bool seen(const struct weir_peer *p, const struct weir_tag *tag)
-{
-	return (s32)(p->rings.cq_head - tag->pos) > 0;
-}
-
 static void take_back(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_tag *tag, enum weir_end how, u64 now)
 {
 	struct weir_msg *msg = tag->msg;
-	bool was_seen = seen(p, tag);
+	bool was_seen = weir_peer_seen(p, tag);
 
 	if (weir_fanout(e)) {
 		weir_fanout_abandon(e, p, tag, now);

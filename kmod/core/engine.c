@@ -37,6 +37,7 @@ void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
 	for (i = 0; i < WEIR_ID_BUCKETS; i++)
 		INIT_HLIST_HEAD(&e->by_id[i]);
 	INIT_LIST_HEAD(&e->dead);
+	e->timed = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&e->peers);
 	INIT_LIST_HEAD(&e->workers);
 	INIT_LIST_HEAD(&e->dirty);
@@ -295,9 +296,12 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 {
 	struct weir_peer *p;
 	bool homes = weir_homes(e);
+	bool time = cfg->ack_timeout != e->cfg.ack_timeout;
 
 	e->cfg = *cfg;
 	obey(e);
+	if (time)
+		weir_overdue_anew(e);
 	if (weir_homes(e) && !homes)
 		weir_home_build(e);
 	list_for_each_entry(p, &e->workers, work_link)

@@ -86,7 +86,8 @@ struct weir_event {
  * @closed: the channel is being deleted.
  * @seq: the last message's id.
  * @lane: messages that wait. @dead: those given up, oldest first.
- * @nr_inflight: @nr_dead: their numbers.
+ * @nr_inflight: @nr_dead: their numbers. @timed: those inflight that are to be
+ *	answered in time, by that time.
  * @peers: all clients; @by_id: those with rings, by id. @workers: those that work, in round-robin order.
  * @nr_peers: @nr_workers: @nr_senders: their numbers. @nr_busy: workers that hold any.
  * @open: workers that may be given messages, see policy.c. @stale: those whose
@@ -135,6 +136,7 @@ struct weir_engine {
 	u64 seq;
 	struct weir_lane lane;
 	struct list_head dead;
+	struct rb_root_cached timed;
 	u64 nr_inflight;
 	u64 nr_dead;
 
@@ -423,6 +425,23 @@ static inline bool weir_policy_divides(const struct weir_engine *e)
 static inline bool weir_hook_admits(const struct weir_engine *e)
 {
 	return weir_hook_on(e) && e->hook.ops->admit;
+}
+
+/* overdue.c */
+void weir_overdue_set(struct weir_engine *e, struct weir_msg *msg, u64 due);
+void weir_overdue_unset(struct weir_engine *e, struct weir_msg *msg);
+void weir_overdue_take(struct weir_engine *e, u32 max, u64 now);
+u64 weir_overdue_alarm(const struct weir_engine *e);
+void weir_overdue_extend(struct weir_engine *e, struct weir_msg *msg, u64 ns,
+			 u64 now);
+void weir_overdue_anew(struct weir_engine *e);
+
+/* A message leaves its worker, in time or not. */
+static inline void weir_overdue_drop(struct weir_engine *e,
+				     struct weir_msg *msg)
+{
+	if (msg->flags & WEIR_MSG_TIMED)
+		weir_overdue_unset(e, msg);
 }
 
 /* fanout.c */

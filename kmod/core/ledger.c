@@ -49,6 +49,8 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 	struct weir_hist_run waiting = {
 		.hist = &e->hist[WEIR_HIST_WAITING], .now = now,
 	};
+	/* Readers inside the kernel hold a message for the length of a call. */
+	u64 patience = p->kernel ? 0 : e->cfg.ack_timeout;
 	u32 pos = p->rings.cq_tail + ahead, i;
 	struct tally sender = {};
 	struct weir_msg *msg;
@@ -74,6 +76,8 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 		WRITE_ONCE(msg->state, WEIR_MSG_INFLIGHT);
 		msg->holder = p;
 		msg->t_deliver = now;
+		if (patience)
+			weir_overdue_set(e, msg, now + patience);
 	}
 	dequeued(e, &sender);
 	weir_hist_run_end(&waiting);
@@ -117,6 +121,7 @@ void weir_ledger_unhold(struct weir_engine *e, struct weir_msg *msg, u64 now)
 {
 	struct weir_peer *p = msg->holder;
 
+	weir_overdue_drop(e, msg);
 	weir_ledger_untag(e, p, weir_tag_find(&p->tags, msg->token), now);
 	msg->holder = NULL;
 }
@@ -285,6 +290,7 @@ u32 weir_ledger_ack(struct weir_engine *e, struct weir_peer *p,
 			continue;
 		}
 		msg = tag->msg;
+		weir_overdue_drop(e, msg);
 		weir_tag_drop(&p->tags, tag);
 		weir_hist_run_add(&working, msg->t_deliver);
 		weir_hist_run_add(&total, msg->t_submit);

@@ -35,6 +35,7 @@ enum weir_msg_state {
 #define WEIR_MSG_PARKED		(1U << 4) /* waits behind its key's leader */
 #define WEIR_MSG_ACKED		(1U << 5) /* somebody acknowledged it */
 #define WEIR_MSG_COPIED		(1U << 6) /* its sender is @src, not the block's owner */
+#define WEIR_MSG_TIMED		(1U << 7) /* INFLIGHT: to be answered by @due */
 
 /**
  * struct weir_msg - one message, or a free buffer
@@ -45,7 +46,7 @@ enum weir_msg_state {
  * @seq: id, and order in the lane.
  * @t_submit: ns, when it was accepted.
  * @t_deliver: ns, when it was delivered, or its holder died (ORPHANED).
- * @due: ns, when a delayed one becomes ready.
+ * @due: ns, when a delayed one becomes ready, or one that is TIMED is taken back.
  * @len: bytes of payload, at @off in the buffer.
  * @attempts: deliveries that were counted and failed.
  * @deliveries: all deliveries.
@@ -55,7 +56,8 @@ enum weir_msg_state {
  *
  * The third cache line is for those with a key, a deadline or many holders:
  * @bucket: in the table of keys, while LEADER; @chain: those behind it.
- * @expiry: in the lane's tree of deadlines, while READY or DELAYED.
+ * @expiry: in the lane's tree of deadlines, while READY or DELAYED; in the
+ *	engine's of answers, while TIMED.
  * @uid: of its sender, if it is COPIED (`zerocopy off`) or came by write(2).
  */
 struct weir_msg {
@@ -87,7 +89,7 @@ struct weir_msg {
 	u8 reason;
 	u8 pad;
 	union {
-		u64 due;	/* DELAYED; while STAGED the time to wait, ns */
+		u64 due;	/* DELAYED, TIMED; while STAGED the time to wait, ns */
 		char *text;	/* DEAD */
 	};
 

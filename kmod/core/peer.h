@@ -60,6 +60,7 @@ struct weir_stage {
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
+ * @late: it has not answered in time; it gets no more until it calls.
  * @want: it waits for so many unread completions, and takes messages though it
  *	holds some until then; 0: it does not.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,
@@ -109,6 +110,7 @@ struct weir_peer {
 
 	bool gone;
 	bool stopped;
+	bool late;
 	bool alone;
 	bool reserved;
 	bool waking;
@@ -158,6 +160,13 @@ struct weir_peer {
 static inline bool weir_peer_works(const struct weir_peer *p)
 {
 	return p->role & WEIR_ROLE_WORK;
+}
+
+/* A message counts as seen once the ring's head has passed its entry. */
+static inline bool weir_peer_seen(const struct weir_peer *p,
+				  const struct weir_tag *tag)
+{
+	return (s32)(p->rings.cq_head - tag->pos) > 0;
 }
 
 static inline bool weir_peer_sends(const struct weir_peer *p)

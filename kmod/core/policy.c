@@ -29,6 +29,12 @@ void weir_policy_init(struct weir_engine *e)
 			INIT_LIST_HEAD(&e->open[i].workers[s]);
 }
 
+static bool takes(const struct weir_peer *p)
+{
+	return !p->stopped && !p->late && !p->alone && !p->gone &&
+	       p->tags.used < p->limit;
+}
+
 /**
  * weir_policy_room - how many more messages a worker may be given
  * @e: engine, locked
@@ -38,7 +44,7 @@ u32 weir_policy_room(struct weir_engine *e, struct weir_peer *p)
 {
 	u32 room;
 
-	if (p->stopped || p->alone || p->gone || p->tags.used >= p->limit)
+	if (!takes(p))
 		return 0;
 	room = p->limit - p->tags.used;
 	if (!p->kernel)
@@ -73,7 +79,7 @@ static u32 score(const struct weir_engine *e, const struct weir_peer *p)
  */
 static enum weir_choice_id choice_of(const struct weir_peer *p)
 {
-	if (p->stopped || p->alone || p->gone || p->tags.used >= p->limit)
+	if (!takes(p))
 		return WEIR_CHOICE_NONE;
 	if (!p->tags.used)
 		return WEIR_CHOICE_NOW;

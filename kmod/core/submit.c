@@ -184,6 +184,7 @@ static noinline void stage_other(struct weir_engine *e, struct weir_peer *p,
 	case WEIR_OP_FAIL:
 	case WEIR_OP_RELEASE:
 	case WEIR_OP_REJECT:
+	case WEIR_OP_EXTEND:
 		st->res = stage_answer(p, st);
 		break;
 	default:
@@ -644,6 +645,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		slots = apply_all(e, p, nr, staged, force, now, &stop);
 		weir_ledger_owed(e, p);
 		if (weir_peer_works(p)) {
+			p->late = false;
 			if (want && weir_engine_unread(e, p) < want)
 				p->want = want;
 			weir_policy_touch(e, p);

@@ -17,7 +17,7 @@
 
 static const char usage[] =
 	"cells [OPTION]...\n"
-	"  --quick               fewer cells, fewer and shorter runs\n"
+	"  --quick               fewer cells, fewer runs\n"
 	"  --only SYSTEM,...     weir pipe unix mqueue zeromq nng futex spsc\n"
 	"                        beanstalkd redis\n"
 	"  --scenario NAME,...   throughput roundtrip fanout redelivery\n"
@@ -107,7 +107,7 @@ static void parse(struct options *o, int argc, char **argv)
 		exit(2);
 	}
 	o->runs = runs ?: o->choice.quick ? 3 : 5;
-	o->run_ns = (ms ?: o->choice.quick ? 60 : 100) * 1000000ULL;
+	o->run_ns = (ms ?: 200) * 1000000ULL;
 }
 
 static void note_pace(struct circumstances *c)

@@ -8,9 +8,13 @@
 #include "process.h"
 #include "run.h"
 
-/* Before the clock runs: so long, and until all buffers were in use twice. */
-#define WARM_NS		40000000ULL
-#define WARM_MAX_NS	3000000000ULL
+/*
+ * Before the clock runs: so long, and until all buffers were in use some times, each
+ * of them by both sides: the first use of a page is no part of what is measured.
+ */
+#define WARM_NS		200000000ULL
+#define WARM_MAX_NS	5000000000ULL
+#define WARM_TIMES	4
 #define WARM_STEP_NS	2000000ULL
 #define DRAIN_NS	15000000000ULL
 
@@ -232,7 +236,7 @@ static void wait_end(const struct cell *cell)
 
 static void warm_up(const struct cell *cell)
 {
-	uint64_t enough = 2ULL * cell_depth(cell) * cell->producers *
+	uint64_t enough = (uint64_t)WARM_TIMES * cell_depth(cell) * cell->producers *
 			  cell_lanes(cell);
 	uint64_t begin = now_ns();
 

@@ -90,6 +90,23 @@ static void check(const struct state *s, int rc, const char *what)
 		fail("%s: %s", what, weir_error(s->w));
 }
 
+/*
+ * Who is slow loses messages of a fan-out, and so is given room for all that the
+ * producer has buffers for: then it is the producer who waits.
+ */
+static void fan_out(const struct link *l, struct weir_opts *opts)
+{
+	size_t bytes;
+
+	if (l->role == SENDER) {
+		class_for(l->cell->size, &bytes);
+		opts->block_max = bytes * cell_depth(l->cell);
+		return;
+	}
+	opts->inflight = 2 * cell_depth(l->cell);
+	opts->cq_entries = 2 * opts->inflight;
+}
+
 static void open_link(struct link *l)
 {
 	struct weir_opts opts = {
@@ -103,6 +120,8 @@ static void open_link(struct link *l)
 	l->state = s;
 	if (!l->cell->blocking)
 		opts.flags |= WEIR_OPEN_NONBLOCK;
+	if (l->cell->scenario == FANOUT)
+		fan_out(l, &opts);
 	weir_channel_name(name, l->channel);
 	rc = weir_open(&s->w, name, &opts);
 	if (rc)

@@ -17,7 +17,7 @@ for pair in messages=65536 memory_min=1048576 memory_max=67108864 message_max=10
 	policy=least-loaded policy_errors=64 policy_budget_ns=100000 weight_load=700 weight_queue=300 \
 	load_interval_ns=100000000 max_attempts=5 backoff_min_ns=100000000 \
 	backoff_max_ns=30000000000 dead_max=10000 redeliver_max=1000 zerocopy=true \
-	sender_max=100 ttl_ns=0 batch_min=1 batch_max=256 batch_bytes=0 batch_cost=0 \
+	sender_max=100 ttl_ns=0 ack_timeout_ns=0 batch_min=1 batch_max=256 batch_bytes=0 batch_cost=0 \
 	priority_burst=64 spin_ns=20000 clients_max=1024 client_memory=0 uid_memory=0 \
 	pool_interval_ns=100000000 pool_high=800 pool_grow=250 pool_low=250 \
 	pool_shrink=125 prefill=[] feed=0 feed_size=256 memory_cgroup=null state=running perm=0660; do
@@ -27,7 +27,7 @@ done
 new_channel perm daemon:mail:0640 messages 77 memory 2M..33M message-max 5000B \
 	overflow error inflight 9 batch 13 linger 1500us policy round-robin \
 	weight-load 100 weight-queue 900 load-interval 50ms max-attempts 3 \
-	backoff 7ms..11s dead-max 21 redeliver-max 99
+	backoff 7ms..11s dead-max 21 redeliver-max 99 ack-timeout 90s
 b=$channel
 same "rights of the device file" "640 daemon mail" "$(stat -c '%a %U %G' "/dev/weir/$b")"
 
@@ -73,12 +73,12 @@ check "channel add takes all of it back" weirctl channel add "$channel" $(attrib
 same "and makes the same of it" "$(attributes "$c")" "$(attributes "$channel")"
 
 check "all that can be set is set" weirctl channel set "$a" overflow drop-old sender-max 50% \
-	batch auto ttl 1h zerocopy off batch-min 3 batch-max 4 batch-bytes 1K batch-cost 5 \
+	batch auto ttl 1h ack-timeout off zerocopy off batch-min 3 batch-max 4 batch-bytes 1K batch-cost 5 \
 	priority-burst 6 spin 0 clients-max 7 client-memory 8M uid-memory 9M \
 	pool-interval 10ms pool-high 100% pool-grow 1% pool-low 99.9% pool-shrink 100% feed 5 feed-size 300B
 like "set is shown" "* sender-max 50% *batch auto*ttl 1h*batch-min 3 *spin 0 *pool-low 99.9% *" \
 	"$(attributes "$a" | tr -s ' \n' '  ')"
-check "and set back" weirctl channel set "$a" overflow block sender-max 100% ttl off \
+check "and set back" weirctl channel set "$a" overflow block sender-max 100% ttl off ack-timeout off \
 	zerocopy on batch-min 1 batch-max 256 batch-bytes 0 batch-cost 0 priority-burst 64 \
 	spin 20us clients-max 1024 client-memory 0 uid-memory 0 pool-interval 100ms \
 	pool-high 80% pool-grow 25% pool-low 25% pool-shrink 12.5% feed 0 feed-size 256B

@@ -123,8 +123,9 @@ same "nor are they in JSON" "bad  [2J thing" \
 
 new_channel
 weirctl send "$channel" x
-weirctl work "$channel" -- sleep 1000 2>"$dir/err2" &
+weirctl work "$channel" -- sh -c "touch $dir/begun; exec sleep 1000" 2>"$dir/err2" &
 worker=$!
+wait_until test -e "$dir/begun"
 wait_until is "$channel" inflight_now 1
 client=$(weirctl -j client show "$channel")
 same "the client is shown" "$worker weirctl 1 work" \

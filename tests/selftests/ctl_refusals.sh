@@ -41,6 +41,11 @@ out_of_range priority-burst 65536 65536 1..65535
 out_of_range sender-max 0% 0 1..100
 out_of_range sender-max 101% 101 1..100
 out_of_range ttl 8d 691200000000000 0..604800000000000
+out_of_range ack-timeout 8d 691200000000000 0..604800000000000
+refused 1 "channel add x: kernel: ack-timeout 10000 is neither 0 nor at least 1000000 ($nothing)" \
+	weirctl channel add x ack-timeout 10us
+refused 1 "channel add x: kernel: ack-timeout contradicts delivery fanout ($nothing)" \
+	weirctl channel add x ack-timeout 1s mode fanout
 out_of_range spin 1000001ns 1000001 0..1000000
 out_of_range clients-max 0 0 1..1024
 out_of_range clients-max 1025 1025 1..1024

@@ -26,12 +26,7 @@ settings() # CHANNEL
 
 reload()
 {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		rmmod weir 2>/dev/null && break
-		sleep 0.05
-	done
-	insmod "$ko"
+	wait_until rmmod weir && insmod "$ko"
 }
 
 # ---- a channel with messages of every kind ----
@@ -154,9 +149,14 @@ umount "$dir/small"
 same "and the channel runs on" running "$(value "$channel" state)"
 weirctl work "$channel" -- sleep 1000 2>"$dir/work" &
 wait_until is "$channel" inflight_now 1
-expect_exit "a save that is ended while it waits for a worker" 1 \
-	timeout --preserve-status -s INT 1 weirctl channel save "$channel" "$dir/late"
-like "says so" "*ended by SIGINT (EINTR)" "$err"
+weirctl channel save "$channel" "$dir/late" 2>"$dir/err" &
+saver=$!
+# It pauses the channel after it has begun to catch signals.
+wait_until is "$channel" state paused
+kill -INT "$saver"
+wait "$saver"
+same "a save that is ended while it waits for a worker" 1 $?
+like "says so" "*ended by SIGINT (EINTR)" "$(<"$dir/err")"
 same "and leaves no file" "" "$(find "$dir" -name "late*")"
 same "and the channel runs on" running "$(value "$channel" state)"
 kill -KILL %1

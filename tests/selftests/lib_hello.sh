@@ -50,15 +50,17 @@ worker=$!
 "$dir/hello_producer" "$channel" || fail "producer: exit status $?"
 
 printf 'hello %d\n' {1..10} >"$dir/expected"
-until cmp -s "$dir/out" "$dir/expected" || [ "$SECONDS" -ge 60 ]; do
+end=$((SECONDS + 60))
+until cmp -s "$dir/out" "$dir/expected" || [ "$SECONDS" -ge "$end" ]; do
 	kill -0 $worker || fail "worker ended"
 	sleep 0.01
 done
 diff "$dir/expected" "$dir/out" >"$dir/diff" || fail "$(cat "$dir/diff")"
 
 # The last ack goes out with the recv that sleeps: then nothing is held.
+end=$((SECONDS + 60))
 until [ "$(weirctl -j channel show "$channel" | jq '.[0].inflight_now')" = 0 ] ||
-	[ "$SECONDS" -ge 120 ]; do
+	[ "$SECONDS" -ge "$end" ]; do
 	sleep 0.1
 done
 kill $worker

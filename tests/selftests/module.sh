@@ -43,13 +43,12 @@ loaded()
 # good is refused at every attempt.
 unload()
 {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		rmmod weir 2>/dev/null && return
+	local end=$((SECONDS + 60))
+	until rmmod weir 2>/dev/null; do
 		loaded || return 0
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.05
 	done
-	return 1
 }
 
 refused()

@@ -38,6 +38,7 @@ static const struct {
 	{ "zerocopy", WEIR_A_CHANNEL_ZEROCOPY, 1, 0, false },
 	{ "sender-max", WEIR_A_CHANNEL_SENDER_MAX, 100, 1, false },
 	{ "ttl", WEIR_A_CHANNEL_TTL, 0, 7 * 86400 * SECOND, true },
+	{ "ack-timeout", WEIR_A_CHANNEL_ACK_TIMEOUT, 0, 7 * 86400 * SECOND, true },
 	{ "spin", WEIR_A_CHANNEL_SPIN, 20000, 1000000, false },
 	{ "clients-max", WEIR_A_CHANNEL_CLIENTS_MAX, 1024, 1, false },
 	{ "client-memory", WEIR_A_CHANNEL_CLIENT_MEMORY, 0, 16ULL << 30, true },
@@ -119,16 +120,19 @@ TEST_F(netlink, all_can_be_given_at_creation)
 		list[i].num = config[i].other;
 	}
 	list[i++] = (struct nl_attr)A_U32(WEIR_A_CHANNEL_PRIORITIES, 8);
-	list[i++] = (struct nl_attr)A_U32(WEIR_A_CHANNEL_DELIVERY, WEIR_DELIVERY_FANOUT);
 	list[i] = (struct nl_attr)A_U64(WEIR_A_CHANNEL_MEMORY_MIN, 4 << 20);
 	ASSERT_EQ(0, chan_new(name, list)) TH_LOG("%s", nl_last.text);
 	for (i = 0; i < ARRAY_SIZE(config); i++)
 		EXPECT_EQ(config[i].other, chan_num(name, config[i].attr))
 			TH_LOG("%s", config[i].name);
 	EXPECT_EQ(8, CHAN(name, PRIORITIES));
-	EXPECT_EQ(WEIR_DELIVERY_FANOUT, CHAN(name, DELIVERY));
 	EXPECT_EQ(4 << 20, CHAN(name, MEMORY_MIN));
 	EXPECT_EQ(4 << 20, CHAN(name, MEMORY_POPULATED));
+	EXPECT_EQ(0, chan_del(name, false));
+	/* Not with what contradicts them. */
+	ASSERT_EQ(0, chan_new(name, ATTRS(A_U32(WEIR_A_CHANNEL_DELIVERY,
+						WEIR_DELIVERY_FANOUT))));
+	EXPECT_EQ(WEIR_DELIVERY_FANOUT, CHAN(name, DELIVERY));
 	EXPECT_EQ(0, chan_del(name, false));
 }
 

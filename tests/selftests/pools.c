@@ -577,6 +577,7 @@ TEST(free_memory_of_the_wrong_size_is_exchanged_at_a_cgroup_limit)
 {
 	char name[CHAN_ROOM], path[64];
 	struct raw r;
+	int n, ret;
 
 	if (cgroup_make(path, "24M"))
 		SKIP(return, "no cgroup with a memory limit");
@@ -586,7 +587,10 @@ TEST(free_memory_of_the_wrong_size_is_exchanged_at_a_cgroup_limit)
 						path + strlen(CGROUP)))));
 	ASSERT_EQ(0, raw_open(&r, name, RAW_SEND));
 	EXPECT_GT(grant_many(&r, 1000), 128);
-	EXPECT_EQ(-ENOMEM, raw_grant(&r, 4, 0, NULL));
+	/* A refusal may be the host's for a moment; the cgroup's is for good. */
+	for (n = 0; n < 24 && (ret = raw_grant(&r, 4, 0, NULL)) == 1; n++)
+		;
+	EXPECT_EQ(-ENOMEM, ret);
 	while (r.nr_blocks > 64)
 		ASSERT_EQ(0, raw_giveback(&r, r.blocks[0].addr));
 	EXPECT_EQ(1, raw_grant(&r, 4, 0, NULL));

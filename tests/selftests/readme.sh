@@ -25,7 +25,8 @@ normal()
 
 held()
 {
-	weirctl message show jobs state inflight | grep -q inflight
+	# A worker that has read its message has a child.
+	weirctl message show jobs state inflight | grep -q inflight && pgrep -P "$!" >/dev/null
 }
 
 # Nothing here may start a process in the background, not even <(...): the

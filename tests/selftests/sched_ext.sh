@@ -25,10 +25,22 @@ if [ ! -e $sysfs/state ]; then
 fi
 [ -x "$load" ] || skip "$load is missing"
 
+# All of them have used CPU time.
+busy()
+{
+	local pid n=0
+	for pid in $(pgrep -P "$stress"); do
+		[ "$(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print ($12 + $13 > 5) }')" != 1 ] ||
+			n=$((n + 1))
+	done
+	[ "$n" -ge $((2 * $(nproc))) ]
+}
+
 neighbours()
 {
 	stress-ng --cpu $((2 * $(nproc))) --cpu-method int64 --quiet >/dev/null 2>&1 &
 	stress=$!
+	wait_until busy || not_ok "neighbours run"
 }
 
 # It ends its children, too.
@@ -111,6 +123,8 @@ check "on again" weirctl scheduler on
 same "the last end is forgotten" null "$(key last_exit)"
 echo S >/proc/sysrq-trigger
 check "ended by the kernel" wait_until state_is ended
+# Only then all is told of it, and another may begin.
+check "to the end" wait_until grep -qx disabled $sysfs/state
 like "with its reason" "*sysrq*" "$(key last_exit.reason)"
 check "on after that" weirctl scheduler on
 same "it is" on "$(key state)"

@@ -379,6 +379,46 @@ void model_tick(struct model *m)
 		wait_ready(m, x);
 }
 
+void model_overdue(struct model *m, const u32 *head)
+{
+	struct model_msg *x, *first;
+	struct model_hold *h;
+
+	for (;;) {
+		first = NULL;
+		for_each_msg(m, x)
+			if (x->state == INFLIGHT && x->answer_by &&
+			    x->answer_by <= m->now &&
+			    (!first || x->answer_by < first->answer_by))
+				first = x;
+		if (!first)
+			return;
+		h = &first->hold[0];
+		first->attempts += (s32)(head[h->peer] - h->pos) > 0;
+		m->peer[h->peer].late = true;
+		m->c.overdue++;
+		again(m, first, 0);
+	}
+}
+
+void model_time_anew(struct model *m)
+{
+	struct model_msg *x;
+
+	for_each_msg(m, x)
+		if (x->state == INFLIGHT)
+			x->answer_by = m->cfg.ack_timeout ?
+				       x->delivered + m->cfg.ack_timeout : 0;
+}
+
+static void extend(struct model *m, struct model_msg *x, u64 delay)
+{
+	u64 by = m->now + (delay ? delay : m->cfg.ack_timeout);
+
+	if (x->answer_by && by > x->answer_by)
+		x->answer_by = by;
+}
+
 u32 model_expire(struct model *m)
 {
 	struct model_msg *x, *first;
@@ -574,6 +614,10 @@ static void answer_one(struct model *m, struct model_msg *x, u32 peer,
 {
 	u64 delay = e->delay_ms * 1000000ULL;
 
+	if (e->op == WEIR_OP_EXTEND) {
+		extend(m, x, delay);
+		return;
+	}
 	if (fanout(m)) {
 		answer_fanout(m, x, peer, e->op);
 		return;
@@ -733,6 +777,8 @@ void model_deliver(struct model *m, struct model_msg *x, u32 peer, u32 token,
 	CHECK_EQ(x->state, INFLIGHT);
 	CHECK_LT(x->nr_hold, fanout(m) ? MODEL_HOLDERS : 1);
 	x->hold[x->nr_hold++] = (struct model_hold){ peer, token, pos };
+	x->delivered = m->now;
+	x->answer_by = m->cfg.ack_timeout ? m->now + m->cfg.ack_timeout : 0;
 	m->c.delivered++;
 	m->peer[peer].delivered++;
 }

@@ -49,6 +49,8 @@ struct model_msg {
 	u32 attempts;
 	u32 deliveries;
 	u64 since;		/* accepted */
+	u64 delivered;		/* at what time, last */
+	u64 answer_by;		/* 0: at any time */
 	u64 due;
 	struct model_hold hold[MODEL_HOLDERS];
 	u32 nr_hold;
@@ -79,6 +81,7 @@ struct model_peer {
 	bool works;
 	bool stopped;
 	bool want;
+	bool late;		/* it let a time pass, and has not called since */
 	u32 limit;
 	struct model_entry pending[MODEL_PENDING];
 	u32 nr_pending;
@@ -142,6 +145,10 @@ bool model_requeue(struct model *m, u64 id);
 bool model_release(struct model *m, u64 id);
 u32 model_purge(struct model *m, bool dead, u32 max);
 void model_tick(struct model *m);
+/* Those that are not answered in time are taken back; @head of each worker's ring. */
+void model_overdue(struct model *m, const u32 *head);
+/* The time to answer is another. */
+void model_time_anew(struct model *m);
 /* Those whose deadline has passed die. Return: how many. */
 u32 model_expire(struct model *m);
 /* A message leaves those that wait, to be given to one worker or several. */

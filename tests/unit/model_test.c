@@ -145,6 +145,10 @@ static void compare_msg(struct model_msg *x)
 	CHECK_EQ(msg->blk->owner ? msg->blk->owner->id : 0, x->sender);
 	if (x->state == READY)
 		CHECK_EQ(!!(msg->flags & WEIR_MSG_SUSPECT), x->way == ALONE);
+	CHECK_EQ(!!(msg->flags & WEIR_MSG_TIMED),
+		 x->state == INFLIGHT && x->answer_by);
+	if (msg->flags & WEIR_MSG_TIMED)
+		CHECK_EQ(msg->due, x->answer_by);
 	if (x->state == INFLIGHT)
 		compare_holders(x, msg);
 	else if (x->state == DELAYED)
@@ -280,6 +284,7 @@ static void do_look(void)
 
 	look.open = false;
 	look.taken = model_enter(m, look.peer, look.room, look.force);
+	m->peer[look.peer].late = false;
 	if (m->peer[look.peer].works && unread(c) < look.want)
 		m->peer[look.peer].want = true;
 }
@@ -344,7 +349,7 @@ static u32 room_of(const struct client *c)
 	u32 id = c->p.id, held = model_held(m, id);
 	const struct model_peer *p = &m->peer[id];
 
-	if (!p->here || !p->works || p->stopped || held >= limit(id) ||
+	if (!p->here || !p->works || p->stopped || p->late || held >= limit(id) ||
 	    holds_suspect(id))
 		return 0;
 	return min(limit(id) - held,
@@ -354,8 +359,8 @@ static u32 room_of(const struct client *c)
 static void before_dispatch(struct weir_engine *e)
 {
 	struct model_msg *line[MODEL_MSGS];
+	u32 i, id, head[MODEL_PEERS];
 	struct client *c;
-	u32 i, id;
 
 	if (look.open) {
 		do_look();
@@ -364,6 +369,9 @@ static void before_dispatch(struct weir_engine *e)
 		at_end = NULL;
 	}
 	compare();
+	for (c = w.clients; c; c = c->next)
+		head[c->p.id] = c->ring.ucq_head;
+	model_overdue(m, head);
 	model_expire(m);
 	b->nr_alone = model_suspects(m, line);
 	for (i = 0; i < b->nr_alone; i++)
@@ -421,7 +429,7 @@ static void check_worker(const struct client *c)
 	const struct model_peer *p = &m->peer[id];
 	u32 whole = m->cfg.batch ? m->cfg.batch : m->cfg.batch_min;
 
-	CHECK(p->here && p->works && !p->stopped);
+	CHECK(p->here && p->works && !p->stopped && !p->late);
 	CHECK(m->cfg.state != WEIR_CHANNEL_STATE_PAUSED);
 	CHECK(!b->single[id]);
 	CHECK_LE(n, b->room[id]);
@@ -744,7 +752,7 @@ static void do_answer(void)
 {
 	static const u8 ops[] = {
 		WEIR_OP_ACK, WEIR_OP_ACK, WEIR_OP_ACK, WEIR_OP_FAIL,
-		WEIR_OP_RELEASE, WEIR_OP_REJECT,
+		WEIR_OP_RELEASE, WEIR_OP_REJECT, WEIR_OP_EXTEND,
 	};
 	struct user *u = any_user(false, true);
 	struct model_entry *e;
@@ -760,7 +768,12 @@ static void do_answer(void)
 		e->token[i] = take_token(u);
 		s->token[i] = e->token[i];
 	}
-	if (e->op == WEIR_OP_FAIL || e->op == WEIR_OP_RELEASE)
+	/* Those are still to be answered. */
+	for (i = 0; e->op == WEIR_OP_EXTEND && i < e->nr; i++)
+		if (u->nr_tokens < ARRAY_SIZE(u->token))
+			u->token[u->nr_tokens++] = e->token[i];
+	if (e->op == WEIR_OP_FAIL || e->op == WEIR_OP_RELEASE ||
+	    e->op == WEIR_OP_EXTEND)
 		e->delay_ms = chance(50) ? rnd(20) : 0;
 	s->flags = e->flags;
 	s->nr = e->op == WEIR_OP_REJECT ? 0 : e->nr;
@@ -985,6 +998,9 @@ static void random_config(struct weir_config *cfg)
 	cfg->batch_cost = chance(70) ? 0 : 5 + rnd(40);
 	cfg->priority_burst = 1 + rnd(6);
 	cfg->ttl = chance(70) ? 0 : rnd(40 * MS);
+	cfg->ack_timeout = chance(70) ? 0 : 1 + rnd(30 * MS);
+	if (cfg->delivery == WEIR_DELIVERY_FANOUT)
+		cfg->ack_timeout = 0;
 	cfg->linger = lingers[rnd(ARRAY_SIZE(lingers))];
 	cfg->policy = rnd(WEIR_NR_POLICIES);
 	cfg->max_attempts = 1 + rnd(6);
@@ -997,10 +1013,22 @@ static void random_config(struct weir_config *cfg)
 		cfg->state = 1 + rnd(2);
 }
 
+static void configure(const struct weir_config *cfg)
+{
+	bool time = cfg->ack_timeout != m->cfg.ack_timeout;
+
+	m->cfg = *cfg;
+	if (time)
+		model_time_anew(m);
+	world_configure(&w, &m->cfg);
+}
+
 static void do_configure(void)
 {
-	random_config(&m->cfg);
-	world_configure(&w, &m->cfg);
+	struct weir_config cfg = m->cfg;
+
+	random_config(&cfg);
+	configure(&cfg);
 }
 
 static void do_loads(void)
@@ -1110,15 +1138,16 @@ static bool is_settled(void)
 /* With all in good order, everything settles and every buffer comes back. */
 static void settle(void)
 {
+	struct weir_config cfg = m->cfg;
 	const struct user *u;
 	u32 round;
 
-	random_config(&m->cfg);
-	m->cfg.state = WEIR_CHANNEL_STATE_RUNNING;
-	m->cfg.messages = 100000;
-	m->cfg.linger = 0;
-	m->cfg.sender_max = 100;
-	world_configure(&w, &m->cfg);
+	random_config(&cfg);
+	cfg.state = WEIR_CHANNEL_STATE_RUNNING;
+	cfg.messages = 100000;
+	cfg.linger = 0;
+	cfg.sender_max = 100;
+	configure(&cfg);
 	for (round = 0; !is_settled() && round < 1000; round++)
 		settle_round();
 	CHECK(is_settled());

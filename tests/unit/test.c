@@ -15,7 +15,7 @@
 
 #include "test.h"
 
-#define TIME_LIMIT	50	/* s, for one test */
+#define TIME_LIMIT	200	/* s, for one test */
 #define NOTE_SIZE	200
 
 static struct unit_test *tests, **tests_end = &tests;

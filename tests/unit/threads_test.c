@@ -16,7 +16,7 @@
 
 #define PRODUCERS	4	/* the last one dies */
 #define WORKERS		4	/* the last one dies, the one before comes late */
-#define PATIENCE	20	/* s; a sleep longer than that was not woken */
+#define PATIENCE	60	/* s; a sleep longer than that was not woken */
 #define CARELESS	(PRODUCERS - 2)	/* sends what is still away */
 #define SLOT_BYTES	65536
 

@@ -390,7 +390,7 @@ static void check_keys(const struct weir_keys *k)
 /* What policy.c says of a worker's place, worked out from the start. */
 static u32 choice_of(const struct weir_peer *p)
 {
-	if (p->stopped || p->alone || p->tags.used >= p->limit)
+	if (p->stopped || p->late || p->alone || p->tags.used >= p->limit)
 		return WEIR_CHOICE_NONE;
 	if (p->tags.used && p->reserved)
 		return WEIR_CHOICE_NONE;

@@ -55,6 +55,10 @@
  * @WEIR_OP_REJECT: one message is dead at once. @nr is the number of further
  *	slots (0..WEIR_REASON_SLOTS) that hold the reason text's rest, 64 bytes
  *	each; @len is the length of the text in bytes.
+ * @WEIR_OP_EXTEND: still at work: @nr messages, by token, are to be answered
+ *	within @delay_ms from now (0: within the channel's `ack-timeout`), or
+ *	within what is left if that is more. Nothing to do where no such limit
+ *	is set.
  *
  * Any other value: RESULT -EINVAL.
  */
@@ -65,6 +69,7 @@ enum weir_op {
 	WEIR_OP_FAIL	= 3,
 	WEIR_OP_RELEASE	= 4,
 	WEIR_OP_REJECT	= 5,
+	WEIR_OP_EXTEND	= 6,
 };
 
 /* weir_sqe.flags: */
@@ -76,10 +81,10 @@ enum weir_op {
  * @op: enum weir_op.
  * @flags: WEIR_SQE_*.
  * @prio: priority, 0 is the most urgent; below the channel's `priorities`.
- * @nr: ACK, FAIL, RELEASE: tokens in @token, 1..14. REJECT: further slots.
+ * @nr: ACK, FAIL, RELEASE, EXTEND: tokens in @token, 1..14. REJECT: further slots.
  *	else 0.
  * @len: SEND: bytes of the message, 1..buffer size. REJECT: bytes of reason.
- * @delay_ms: FAIL, RELEASE: delay in milliseconds, 0..86400000.
+ * @delay_ms: FAIL, RELEASE, EXTEND: delay in milliseconds, 0..86400000.
  * @addr: SEND: offset of the message in the writable window; message and
  *	length must lie inside one buffer of a block this client owns.
  * @key: ordering key, 0 for none. Messages with the same key go to one worker
@@ -336,11 +341,13 @@ struct weir_attach {
  * @timeout_ns: longest sleep, relative; 0: no limit. ~0 never sleeps.
  *
  * Returns the number of entries consumed (one that was refused counts: its
- * RESULT says why). If that is 0: -EINTR a signal came during the sleep,
- * -ETIME the time passed, -EAGAIN entries stay in the ring: for want of room
- * and SQ_WAIT was not given, or because this client's completion ring is full. -ESHUTDOWN the client has ended, -EBUSY the
- * caller is not the holder's process, -EPROTO the submission ring's tail is
- * more than sq_entries ahead of its head (nothing is consumed).
+ * RESULT says why). If that is 0: -EINTR a signal came during the sleep
+ * (without a time-out: a handler ran, else the call goes on), -ETIME the time
+ * passed, -EAGAIN entries stay in the ring: for want of room and SQ_WAIT was
+ * not given, or because this client's completion ring is full. -ESHUTDOWN the
+ * client has ended, -EBUSY the caller is not the holder's process, -EPROTO the
+ * submission ring's tail is more than sq_entries ahead of its head (nothing is
+ * consumed).
  */
 struct weir_enter {
 	__u32	size;
