@@ -50,6 +50,42 @@ TEST_F(plain, released_message_comes_again_uncounted)
 	weir_close(s);
 }
 
+static bool back_again(const char *name)
+{
+	struct weir *w = worker(name);
+	struct weir_msg m;
+	int n = w ? weir_recv(w, &m, PATIENCE_MS) : -1;
+	bool good = n == 1 && is_text(&m, "x") && m.attempts == 2 && !weir_ack(w, &m) &&
+		    !weir_flush(w, PATIENCE_MS);
+
+	weir_close(w);
+	return good;
+}
+
+TEST_F(plain, more_time_is_asked_for)
+{
+	struct weir *s = sender(self->name), *w = worker(self->name);
+	struct weir_msg m;
+	char command[128];
+
+	ASSERT_TRUE(s && w);
+	ASSERT_EQ(0, send_text(s, "x"));
+	ASSERT_EQ(1, weir_recv(w, &m, PATIENCE_MS));
+	EXPECT_EQ(-EINVAL, weir_extend(w, &m, 86400001));
+	EXPECT_EQ(-EPERM, weir_extend(s, &m, 0));
+	/* Nothing to extend where nothing is limited, and nothing wrong with it. */
+	EXPECT_EQ(0, weir_extend(w, &m, 0));
+	EXPECT_EQ(0, weir_flush(w, 0));
+	snprintf(command, sizeof(command), "weirctl channel set %s ack-timeout 200ms", self->name);
+	ASSERT_EQ(0, system(command));
+	EXPECT_TRUE(back_again(self->name));
+	EXPECT_EQ(0, weir_extend(w, &m, 1000));
+	EXPECT_EQ(-ESTALE, weir_flush(w, 0));
+	EXPECT_EQ(0, weir_settle(s, 0, NULL));
+	weir_close(w);
+	weir_close(s);
+}
+
 TEST_F(plain, late_answer_is_told_once)
 {
 	struct weir *s = sender(self->name), *w = worker(self->name);

@@ -126,6 +126,9 @@ FIXTURE_SETUP(loading)
 	ASSERT_NE(NULL, self->ko);
 	ASSERT_EQ(self->len, read(fd, self->ko, self->len));
 	close(fd);
+	/* What tests before this one were killed over. */
+	if (!access("/dev/weir", F_OK))
+		ASSERT_EQ(0, system("./modtool clear"));
 	ASSERT_EQ(0, unload());
 	ASSERT_TRUE(nothing_left());
 }
