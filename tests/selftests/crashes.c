@@ -145,10 +145,12 @@ TEST_F(crashes, the_ring_needs_no_enter_where_the_kernel_says_so)
 
 	if (kid_fork(&k)) {
 		EXPECT_EQ(0, raw_open(&w, self->name, RAW_WORK));
+		kid_say(&k, 'o');
 		EXPECT_EQ(-EINTR, raw_enter(&w, WEIR_ENTER_WAIT, 0, 8, 0));
 		_exit(0);
 	}
-	ASSERT_TRUE(WAIT_FOR(CHAN(self->name, WORKERS) == 1 && kid_sleeps(k.pid)));
+	ASSERT_EQ('o', kid_hear(&k));
+	ASSERT_TRUE(WAIT_FOR(kid_sleeps(k.pid)));
 	ASSERT_EQ(0, kill(k.pid, SIGSTOP));
 	ASSERT_TRUE(WAIT_FOR(kid_state(k.pid) == 'T'));
 	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));

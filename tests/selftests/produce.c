@@ -623,7 +623,8 @@ TEST_F(produce, each_exec_is_a_message)
 	EXPECT_EQ(0, STAT(self->name, FEED_MISSED));
 	sample_end(&s);
 	ASSERT_TRUE(WAIT_FOR(settled(self->name)));
-	ASSERT_EQ(0, raw_work_off(&w));
+	/* Others may run programs as well. */
+	ASSERT_LE(0, raw_work_off(&w));
 	EXPECT_EQ(STAT(self->name, FED), STAT(self->name, ACKED));
 	raw_close(&w);
 }
