@@ -138,6 +138,19 @@ bool chan_balanced(const char *name)
 	return false;
 }
 
+/**
+ * all_acked - wait until so many are acknowledged: it may take its time, but goes on
+ */
+bool all_acked(const char *name, uint64_t nr)
+{
+	uint64_t done;
+
+	do {
+		done = STAT(name, ACKED);
+	} while (done < nr && WAIT_FOR(STAT(name, ACKED) > done));
+	return done == nr;
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec t;

@@ -42,6 +42,7 @@ uint64_t pool_num(const char *name, int attr);
 uint64_t client_num(const char *name, uint32_t id, int attr);
 uint64_t message_num(const char *name, uint64_t id, int attr);
 bool chan_balanced(const char *name);
+bool all_acked(const char *name, uint64_t nr);
 int64_t message_do(int cmd, const char *name, uint64_t id);
 
 #define STAT(name, attr)	stat_of((name), WEIR_A_STATS_##attr)

@@ -145,10 +145,12 @@ TEST_F(crashes, the_ring_needs_no_enter_where_the_kernel_says_so)
 
 	if (kid_fork(&k)) {
 		EXPECT_EQ(0, raw_open(&w, self->name, RAW_WORK));
+		kid_say(&k, 'o');
 		EXPECT_EQ(-EINTR, raw_enter(&w, WEIR_ENTER_WAIT, 0, 8, 0));
 		_exit(0);
 	}
-	ASSERT_TRUE(WAIT_FOR(CHAN(self->name, WORKERS) == 1 && kid_sleeps(k.pid)));
+	ASSERT_EQ('o', kid_hear(&k));
+	ASSERT_TRUE(WAIT_FOR(kid_sleeps(k.pid)));
 	ASSERT_EQ(0, kill(k.pid, SIGSTOP));
 	ASSERT_TRUE(WAIT_FOR(kid_state(k.pid) == 'T'));
 	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
@@ -271,10 +273,12 @@ TEST_F(crashes, a_sleeper_is_woken_by_the_end_of_its_client)
 
 	if (kid_fork(&k)) {
 		EXPECT_EQ(0, raw_open(&r, self->name, RAW_WORK));
+		kid_say(&k, 'o');
 		EXPECT_EQ(-ESHUTDOWN, raw_enter(&r, WEIR_ENTER_WAIT, 0, 1, 0));
 		_exit(0);
 	}
-	ASSERT_TRUE(WAIT_FOR(CHAN(self->name, WORKERS) == 1 && kid_sleeps(k.pid)));
+	ASSERT_EQ('o', kid_hear(&k));
+	ASSERT_TRUE(WAIT_FOR(kid_sleeps(k.pid)));
 	ASSERT_EQ(0, nl_do(WEIR_CMD_CLIENT_KICK, ATTRS(A_U32(WEIR_A_CLIENT_PID, k.pid))));
 	EXPECT_EQ(0, kid_end(&k));
 }
@@ -309,9 +313,9 @@ static void storm_sender(const char *name, uint64_t first, unsigned int nr)
 	_exit(ret || raw_send_nums(&r, first, nr));
 }
 
-TEST_F_TIMEOUT(crashes, random_kills_lose_nothing, 60)
+TEST_F(crashes, random_kills_lose_nothing)
 {
-	uint64_t seed = seed_from_env(), end, sent, done;
+	uint64_t seed = seed_from_env(), end, sent;
 	unsigned int victim, kills = 0;
 	struct kid w[3], s;
 	int i;
@@ -342,8 +346,7 @@ TEST_F_TIMEOUT(crashes, random_kills_lose_nothing, 60)
 		ASSERT_TRUE(chan_balanced(self->name));
 	}
 	sent = STAT(self->name, ACCEPTED);
-	EXPECT_TRUE(WAIT_FOR((done = STAT(self->name, ACKED)) == sent));
-	EXPECT_EQ(sent, done);
+	EXPECT_TRUE(all_acked(self->name, sent));
 	EXPECT_EQ(0, STAT(self->name, DEAD));
 	EXPECT_EQ(0, STAT(self->name, STALE));
 	TH_LOG("%u kills, %ju messages, %ju redelivered", kills, (uintmax_t)sent,

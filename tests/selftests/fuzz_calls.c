@@ -295,7 +295,8 @@ TEST_F_TIMEOUT(fuzz_calls, nearly_right, 86400)
 	uint64_t end = now_ns() + (text ? strtoull(text, NULL, 0) : 0) * 60 * SECOND;
 	char name[CHAN_ROOM];
 	struct bystander b = {};
-	unsigned int rounds = 0;
+	unsigned int rounds = 0, tries;
+	bool ended;
 	struct kid k;
 
 	seed = seed_from_env();
@@ -307,7 +308,10 @@ TEST_F_TIMEOUT(fuzz_calls, nearly_right, 86400)
 		if (kid_fork(&k))
 			fuzz_round(name, chance(&seed) | 1);
 		/* It may have been a signal; it must not have stuck. */
-		ASSERT_TRUE(WAIT_FOR(kid_ended(&k)));
+		ended = false;
+		for (tries = 0; tries < 6 && !ended; tries++)
+			ended = WAIT_FOR(kid_ended(&k));
+		ASSERT_TRUE(ended);
 		kid_end(&k);
 		kid_drop(&k);
 		/* Deleted by its own client, or with sound books. */

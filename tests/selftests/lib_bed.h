@@ -47,19 +47,38 @@ static inline uint64_t now_ns(void)
 	ok_;								\
 })
 
-static inline bool thread_sleeps(pid_t tid)
+/* How often a thread went to sleep by itself; -1 unless it sleeps now. */
+static inline long thread_asleep(pid_t tid)
 {
-	char path[64], state = 0;
+	static const char count[] = "voluntary_ctxt_switches:";
+	char path[64], line[128];
+	bool sleeps = false;
+	long nr = -1;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	f = fopen(path, "r");
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	f = fopen(path, "re");
 	if (!f)
-		return false;
-	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "State:\tS", 8))
+			sleeps = true;
+		if (!strncmp(line, count, strlen(count)))
+			nr = strtol(line + strlen(count), NULL, 10);
+	}
 	fclose(f);
-	return state == 'S';
+	return sleeps ? nr : -1;
+}
+
+/* Not only for a moment, on its way: two looks have to find the same sleep. */
+static inline bool thread_sleeps(pid_t tid)
+{
+	long first = thread_asleep(tid);
+
+	if (first < 0)
+		return false;
+	usleep(20000);
+	return thread_asleep(tid) == first;
 }
 
 /* What WEIR_VIA=uring adds to the flags of weir_open(). */

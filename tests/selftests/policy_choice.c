@@ -6,6 +6,9 @@
 
 #define WORKERS	3
 
+/* What a policy decides is looked at, not how fast. */
+#define PATIENT	A_U32(WEIR_A_CHANNEL_POLICY_BUDGET, 1000000000)
+
 FIXTURE(choice) {
 	char name[CHAN_ROOM];
 	struct object o;
@@ -19,7 +22,7 @@ FIXTURE_SETUP(choice)
 	ASSERT_TRUE(WAIT_FOR(policies_none()));
 	ASSERT_EQ(0, chan_new(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_INFLIGHT, 100),
 						A_U32(WEIR_A_CHANNEL_BATCH, 1),
-						A_U32(WEIR_A_CHANNEL_PERM, 0666))));
+						A_U32(WEIR_A_CHANNEL_PERM, 0666), PATIENT)));
 }
 
 FIXTURE_TEARDOWN_PARENT(choice)
@@ -274,7 +277,7 @@ TEST_F(choice, ratelimit_limits_each_user)
 	EXPECT_EQ(15 + 20 + 17, STAT(self->name, REFUSED_POLICY));
 	EXPECT_EQ(STAT(self->name, REFUSED_POLICY), STAT(self->name, REFUSED_FULL));
 	/* Other channels, other buckets. */
-	ASSERT_EQ(0, chan_new(other, NO_ATTRS));
+	ASSERT_EQ(0, chan_new(other, ATTRS(PATIENT)));
 	ASSERT_EQ(0, policy_set(other, "ratelimit"));
 	EXPECT_EQ(5, send_many(other, 20));
 	EXPECT_EQ(2, POLICY("ratelimit", CHANNELS));
@@ -319,7 +322,7 @@ TEST_F(choice, several_policies_at_once)
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, object_begin(&o[i], names[i]));
 		ASSERT_EQ(0, chan_new(name[i], ATTRS(A_STR(WEIR_A_CHANNEL_POLICY,
-							   names[i]))));
+							   names[i]), PATIENT)));
 	}
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(policy_is(name[i], names[i]));

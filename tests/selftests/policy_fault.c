@@ -29,7 +29,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, chan_new(self->name,
 			      ATTRS(A_U32(WEIR_A_CHANNEL_INFLIGHT, 2),
 				    A_U32(WEIR_A_CHANNEL_BATCH, 1),
-				    A_U32(WEIR_A_CHANNEL_POLICY_ERRORS, 20))));
+				    A_U32(WEIR_A_CHANNEL_POLICY_ERRORS, 5))));
 }
 
 FIXTURE_TEARDOWN_PARENT(fault)
@@ -158,8 +158,8 @@ TEST_F(fault, nothing_stalls_and_nothing_is_lost)
 		EXPECT_TRUE(is_out(ear, self->name, variant->reason,
 				   self->exits + 1));
 		EXPECT_TRUE(variant->mode == SLOW ||
-			    (POLICY("fault", EXIT_ERRORS) >= 20 &&
-			     STAT(self->name, POLICY_ERRORS) >= 20));
+			    (POLICY("fault", EXIT_ERRORS) >= 5 &&
+			     STAT(self->name, POLICY_ERRORS) >= 5));
 	} else {
 		EXPECT_TRUE(policy_is(self->name, "fault"));
 		EXPECT_EQ(self->exits, POLICY("fault", EXITS));
@@ -238,6 +238,7 @@ TEST_F(faulty, only_the_channel_at_fault_loses_it)
 	int ear = nl_listen();
 
 	ASSERT_GE(ear, 0);
+	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_POLICY_ERRORS, 5))));
 	ASSERT_EQ(0, begin(&self->o, self->name, NOBODY_THERE));
 	ASSERT_EQ(0, chan_new(other, ATTRS(A_STR(WEIR_A_CHANNEL_POLICY, "fault"))));
 	EXPECT_EQ(2, POLICY("fault", CHANNELS));

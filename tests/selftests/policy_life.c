@@ -19,8 +19,11 @@ FIXTURE_SETUP(life)
 		SKIP(return, "%s", object_none());
 	ASSERT_TRUE(WAIT_FOR(policies_none()));
 	self->exits = POLICY("deadline", EXITS);
-	ASSERT_EQ(0, chan_new(self->name, ATTRS(A_U32(WEIR_A_CHANNEL_INFLIGHT, 4),
-						A_U32(WEIR_A_CHANNEL_BATCH, 1))));
+	/* None is to go because the machine is slow. */
+	ASSERT_EQ(0, chan_new(self->name,
+			      ATTRS(A_U32(WEIR_A_CHANNEL_INFLIGHT, 4),
+				    A_U32(WEIR_A_CHANNEL_BATCH, 1),
+				    A_U32(WEIR_A_CHANNEL_POLICY_BUDGET, 1000000000))));
 }
 
 FIXTURE_TEARDOWN_PARENT(life)

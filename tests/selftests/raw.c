@@ -408,6 +408,16 @@ int raw_send(struct raw *r, const void *data, uint32_t len)
 	return ret < 0 ? ret : 0;
 }
 
+#define SHORT_NS	10000000ULL	/* of one sleep for room */
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 /* Frees completion slots, without losing a message or a result. */
 static void reap_returns(struct raw *r)
 {
@@ -421,12 +431,14 @@ static void reap_returns(struct raw *r)
 /**
  * raw_send_nums - send messages of 8 bytes, a number each, in batches
  *
- * Waits for room. Buffers come back meanwhile, and a client whose completion
- * ring is full gets nothing done: so it sleeps in short pieces.
+ * Waits for room, as long as it goes on. Buffers come back meanwhile, and a
+ * client whose completion ring is full gets nothing done: so it sleeps in short
+ * pieces.
  */
 int raw_send_nums(struct raw *r, uint64_t first, unsigned int nr)
 {
-	unsigned int tries = 2000;
+	uint64_t end = clock_ns() + RAW_PATIENCE;
+	uint32_t before;
 	int ret;
 
 	while (nr || raw_pending(r)) {
@@ -439,10 +451,17 @@ int raw_send_nums(struct raw *r, uint64_t first, unsigned int nr)
 			nr--;
 		}
 		raw_publish(r);
-		ret = raw_enter(r, WEIR_ENTER_SQ_WAIT, raw_pending(r), 0,
-				RAW_PATIENCE / 2000);
-		if (ret < 0 && ((ret != -ETIME && ret != -EAGAIN) || !--tries))
+		before = raw_pending(r);
+		ret = raw_enter(r, WEIR_ENTER_SQ_WAIT, before, 0, SHORT_NS);
+		if (ret < 0 && ret != -ETIME && ret != -EAGAIN)
 			return ret;
+		/* They may also have been taken without a call. */
+		if (ret > 0 || raw_pending(r) != before)
+			end = clock_ns() + RAW_PATIENCE;
+		else if (clock_ns() > end)
+			return ret < 0 ? ret : -ETIME;
+		else if (ret == -EAGAIN)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 	return 0;
 }
