@@ -218,49 +218,118 @@ static void be_quiet(void)
 	}
 }
 
-TEST_F_TIMEOUT(loading, each_step_fails, 1200)
+#define TRACING	"/sys/kernel/tracing/"
+
+/* Did the last attempt come as far as the module's own beginning? */
+static bool begun(void)
 {
-	int nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), kmsg;
-	unsigned int n, refused = 0, endured = 0;
+	char line[512];
+	bool found = false;
+	FILE *f = fopen(TRACING "trace", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= line[0] != '#' && strstr(line, "module_load: weir");
+	if (f)
+		fclose(f);
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));	/* empties it */
+	return found;
+}
+
+struct attempts {
+	int nth, kmsg;
+	unsigned int refused, endured;
+};
+
+/*
+ * Loads with the @n'th allocation failing. Return: whether there was one, and all
+ * was as it should be; sets *@came to whether it failed.
+ */
+static bool attempt(struct attempts *a, const void *ko, size_t len, unsigned int n, bool *came)
+{
 	const char *complaint;
-	bool came;
 	int ret;
 
-	if (nth < 0)
+	if (!arm(a->nth, n))
+		return false;
+	ret = load(ko, len);
+	*came = disarm(a->nth);
+	complaint = next_complaint(a->kmsg);
+	if (complaint) {
+		printf("# failure %u: %s\n", n, complaint);
+		return false;
+	}
+	if (ret)
+		a->refused++;
+	else
+		a->endured += *came;
+	/* Some of the loader's steps call every failure the same. */
+	if (ret && ret != -ENOMEM && ret != -EINVAL && ret != -ENOENT && ret != -EFAULT) {
+		printf("# failure %u: %s\n", n, strerror(-ret));
+		return false;
+	}
+	if (!*came)
+		return !ret;
+	if (!ret && unload()) {
+		printf("# failure %u: it does not unload\n", n);
+		return false;
+	}
+	if (!nothing_left()) {
+		printf("# failure %u (%s) left something\n", n, strerror(-ret));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * What the loader does before it calls the module is not what is tested. Each
+ * failure after that takes a second: one in some of them, others each time; all of
+ * them with WEIR_EACH=1.
+ */
+TEST_F_TIMEOUT(loading, each_step_fails, 3600)
+{
+	unsigned int step = getenv("WEIR_EACH") ? 1 : 8, low = 0, high = 1, n, tries = 0;
+	struct attempts a = { .nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC) };
+	uint64_t seed = seed_from_env();
+	bool came = true;
+
+	if (a.nth < 0)
 		SKIP(return, "the kernel has no fault injection (fail-nth)");
 	be_quiet();
-	kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	ASSERT_LE(0, kmsg);
-	lseek(kmsg, 0, SEEK_END);
-	for (n = 1; n < MOST; n++) {
-		ASSERT_TRUE(arm(nth, n));
-		ret = load(self->ko, self->len);
-		came = disarm(nth);
-		complaint = next_complaint(kmsg);
-		ASSERT_EQ(NULL, complaint)
-			TH_LOG("failure %u: %s", n, complaint);
-		if (!came)
-			break;
-		if (ret) {
-			refused++;
-			/* Some of the loader's steps call every failure the same. */
-			EXPECT_TRUE(ret == -ENOMEM || ret == -EINVAL || ret == -ENOENT ||
-				    ret == -EFAULT)
-				TH_LOG("failure %u: %s", n, strerror(-ret));
-		} else {
-			endured++;
-			ASSERT_EQ(0, unload());
-		}
-		ASSERT_TRUE(nothing_left())
-			TH_LOG("failure %u (%s) left something", n, strerror(-ret));
+	a.kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_LE(0, a.kmsg);
+	lseek(a.kmsg, 0, SEEK_END);
+	ASSERT_EQ(0, put_text(TRACING "events/module/module_load/enable", "1"));
+	begun();
+	/* Where the module's own steps begin: above low, not above high. */
+	do {
+		high *= 2;
+		ASSERT_LT(high, MOST);
+		ASSERT_TRUE(attempt(&a, self->ko, self->len, high, &came));
+	} while (!begun());
+	for (low = high / 2; high - low > 1;) {
+		n = low + (high - low) / 2;
+		ASSERT_TRUE(attempt(&a, self->ko, self->len, n, &came));
+		if (begun())
+			high = n;
+		else
+			low = n;
 	}
-	EXPECT_EQ(0, ret);
-	EXPECT_GT(refused, 50);
+	if (!access("/sys/module/weir", F_OK))
+		ASSERT_EQ(0, unload());
+	came = true;
+	a.refused = a.endured = 0;
+	for (n = high + chance(&seed) % step; came; n += step, tries++) {
+		ASSERT_LT(n, MOST);
+		ASSERT_TRUE(attempt(&a, self->ko, self->len, n, &came));
+	}
+	put_text(TRACING "events/module/module_load/enable", "0");
+	EXPECT_GT(a.refused, 5);
 	EXPECT_FALSE(access("/dev/weir", F_OK) && access("/sys/module/weir", F_OK));
 	/* For who looks through the log next: all of it was seen. */
 	put_text("/dev/kmsg", "weir-logcheck: mark");
-	close(kmsg);
-	TH_LOG("%u failures: %u refused, %u endured", n - 1, refused, endured);
+	close(a.kmsg);
+	TH_LOG("from allocation %u on: %u failures, %u refused, %u endured", high, tries - 1,
+	       a.refused, a.endured);
 }
 
 TEST_HARNESS_MAIN
