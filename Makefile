@@ -63,8 +63,9 @@ soak: module selftests
 fuzz: module selftests
 	@kernel=$$(tests/vm/debug-kernel --source) && \
 	$(inside) make -s -C tests/fuzz fuzz "KERNEL_SOURCE=$$kernel" MINUTES=$(MINUTES)
-	@tests/vm/run --kernel $(KERNEL) --timeout $$(($(MINUTES) * 60 + 600)) -- \
-		env WEIR_FUZZ_MINUTES=$(MINUTES) build/selftests/fuzz_calls
+	@tests/vm/run --kernel $(KERNEL) --timeout $$(($(MINUTES) * 120 + 600)) -- \
+		sh -c "env WEIR_FUZZ_MINUTES=$(MINUTES) build/selftests/fuzz_calls && \
+			env WEIR_HOSTILE_MINUTES=$(MINUTES) build/selftests/hostile"
 
 ynl:
 	@dir=$$(tests/vm/debug-kernel --source) && \
