@@ -180,8 +180,10 @@ static __poll_t client_poll(struct file *file, poll_table *wait)
 		mask = EPOLLERR | EPOLLHUP;
 	} else {
 		low = weir_endpoint_low(&c->ep);
-		if (weir_peer_works(p) && weir_engine_unread(&ch->eng, p) < low) {
-			p->want = low;
+		if (weir_peer_works(p)) {
+			p->late = false;
+			if (weir_engine_unread(&ch->eng, p) < low)
+				p->want = low;
 			weir_policy_touch(&ch->eng, p);
 		}
 		weir_ledger_owed(&ch->eng, p);
@@ -244,7 +246,9 @@ static long ioctl_enter(struct weir_client *c, void __user *uarg)
 	struct weir_enter arg;
 	int err = copy_arg(&arg, sizeof(arg), uarg);
 
-	return err ?: restart(weir_client_enter(c, &arg), arg.timeout_ns);
+	if (err)
+		return err;
+	return restart(weir_client_enter(c, &arg), arg.timeout_ns);
 }
 
 static long ioctl_grant(struct weir_client *c, void __user *uarg)
@@ -252,7 +256,9 @@ static long ioctl_grant(struct weir_client *c, void __user *uarg)
 	struct weir_grant arg;
 	long err = copy_arg(&arg, sizeof(arg), uarg);
 
-	err = err ?: weir_client_grant(c, &arg);
+	if (err)
+		return err;
+	err = weir_client_grant(c, &arg);
 	if (!err && copy_to_user(uarg, &arg, sizeof(arg)))
 		return -EFAULT;
 	return restart(err, arg.timeout_ns);

@@ -223,7 +223,7 @@ int weir_copy_wait(struct weir_channel *ch, u32 cls, u64 returns,
 		.ch = ch, .sender = sender, .cls = cls, .returns = returns,
 	};
 
-	return weir_line_sleep(&ch->pool.wait, &ch->writer.wait, until, memory,
+	return weir_line_sleep(TASK_INTERRUPTIBLE, &ch->pool.wait, &ch->writer.wait, until, memory,
 			       &w);
 }
 
@@ -261,10 +261,10 @@ static int wait_for(struct weir_channel *ch, struct wait_memory *w,
 {
 	if (why == -EAGAIN) {
 		weir_line_join(ch, line);
-		return weir_line_sleep(NULL, &ch->writer.wait, NULL, room,
+		return weir_line_sleep(TASK_INTERRUPTIBLE, NULL, &ch->writer.wait, NULL, room,
 				       ch);
 	}
-	return weir_line_sleep(&ch->pool.wait, &ch->writer.wait, NULL,
+	return weir_line_sleep(TASK_INTERRUPTIBLE, &ch->pool.wait, &ch->writer.wait, NULL,
 			       memory, w);
 }
 

@@ -128,7 +128,7 @@ static int sleep_for_room(struct enter *e)
 	 */
 	if (e->over) {
 		weir_line_leave(ch, &e->line);
-		return weir_line_sleep(NULL, &e->c->ep.wait,
+		return weir_line_sleep(WEIR_SLEEP_ALONE, NULL, &e->c->ep.wait,
 				       e->limited ? &e->until : NULL,
 				       share_free, e);
 	}
@@ -137,7 +137,7 @@ static int sleep_for_room(struct enter *e)
 	    spin(e, &e->c->spin_room, room))
 		return 0;
 	weir_line_join(ch, &e->line);
-	return weir_line_sleep(NULL, &e->c->ep.wait,
+	return weir_line_sleep(TASK_INTERRUPTIBLE, NULL, &e->c->ep.wait,
 			       e->limited ? &e->until : NULL, room, e);
 }
 
@@ -220,7 +220,7 @@ static int sleep_for_completions(struct enter *e)
 		return -ETIME;
 	if (spin(e, &e->c->spin_read, enough))
 		return 0;
-	err = weir_line_sleep(NULL, &e->c->ep.wait,
+	err = weir_line_sleep(WEIR_SLEEP_ALONE, NULL, &e->c->ep.wait,
 			      e->limited ? &e->until : NULL, enough, e);
 	WRITE_ONCE(e->c->ep.peer.t_woke, ktime_get_ns());
 	return err;
@@ -343,7 +343,7 @@ long weir_client_settle(struct weir_client *c, struct weir_settle *arg)
 	weir_client_submit(c, U32_MAX);
 	if (!settled(c))
 		err = e.nosleep ? -ETIME :
-		      weir_line_sleep(NULL, &c->ep.wait,
+		      weir_line_sleep(WEIR_SLEEP_ALONE, NULL, &c->ep.wait,
 				      e.limited ? &e.until : NULL,
 				      settled, c);
 	weir_channel_lock(&change, c->ch);

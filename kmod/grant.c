@@ -175,7 +175,7 @@ long weir_client_grant(struct weir_client *c, struct weir_grant *arg)
 			return 0;
 		if (signal_pending(current))
 			return -EINTR;
-		err = weir_line_sleep(&c->ch->pool.wait, &c->ep.wait, limit,
+		err = weir_line_sleep(TASK_INTERRUPTIBLE, &c->ch->pool.wait, &c->ep.wait, limit,
 				      worth_a_look, &w);
 		if (err)
 			return err;

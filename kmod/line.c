@@ -7,9 +7,6 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 
-/* No lock is held: a suspend, or a frozen cgroup, need not wake the sleeper. */
-#define SLEEP	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
-
 /**
  * weir_line_ahead - do others wait for room before the caller?
  * @ch: channel
@@ -134,6 +131,8 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
 
 /**
  * weir_line_sleep - wait for a condition
+ * @state: TASK_INTERRUPTIBLE; or WEIR_SLEEP_ALONE of who holds no lock and has no
+ *	place in a line: others would wait as long as it is frozen
  * @queue: where one waiter is woken at a time, in order; or NULL
  * @own: where the caller alone is woken
  * @until: absolute CLOCK_MONOTONIC, or NULL
@@ -142,7 +141,7 @@ void weir_line_leave(struct weir_channel *ch, struct weir_line *line)
  *
  * Return: 0, -EINTR, -ETIME.
  */
-int weir_line_sleep(struct wait_queue_head *queue,
+int weir_line_sleep(unsigned int state, struct wait_queue_head *queue,
 		    struct wait_queue_head *own, ktime_t *until,
 		    bool (*done)(void *arg), void *arg)
 {
@@ -153,8 +152,8 @@ int weir_line_sleep(struct wait_queue_head *queue,
 	for (;;) {
 		if (queue)
 			prepare_to_wait_exclusive(queue, &in_queue,
-						  SLEEP);
-		prepare_to_wait(own, &alone, SLEEP);
+						  state);
+		prepare_to_wait(own, &alone, state);
 		if (done(arg))
 			break;
 		if (signal_pending(current)) {

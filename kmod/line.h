@@ -18,7 +18,10 @@ void weir_line_join(struct weir_channel *ch, struct weir_line *line);
 void weir_line_wake(struct weir_channel *ch, bool polled);
 bool weir_line_room(struct weir_channel *ch, struct weir_peer *p);
 void weir_line_leave(struct weir_channel *ch, struct weir_line *line);
-int weir_line_sleep(struct wait_queue_head *queue,
+/* Of a sleep that keeps nobody else waiting: a suspend need not end it. */
+#define WEIR_SLEEP_ALONE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
+int weir_line_sleep(unsigned int state, struct wait_queue_head *queue,
 		    struct wait_queue_head *own, ktime_t *until,
 		    bool (*done)(void *arg), void *arg);
 

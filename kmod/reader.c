@@ -241,7 +241,7 @@ static ssize_t take(struct weir_reader *r, struct iov_iter *to, bool nonblock)
 		want(r, true);
 		res = has_message(r) ? 0 :
 		      nonblock ? -EAGAIN :
-		      weir_line_sleep(NULL, &r->ep.wait, NULL, has_message,
+		      weir_line_sleep(TASK_INTERRUPTIBLE, NULL, &r->ep.wait, NULL, has_message,
 				      r);
 		want(r, false);
 		if (res && !READ_ONCE(r->tag.msg))

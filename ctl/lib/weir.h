@@ -315,8 +315,9 @@ int weir_settle(struct weir *w, int timeout_ms, struct weir_outcome *outcome);
 
 /**
  * struct weir_msg - a message to work on
- * @data: in shared memory, read only. Valid until the answer. Its sender could
- *	still change it: copy before checking, where that matters.
+ * @data: in shared memory, read only. Valid until the answer, or until the
+ *	message is taken away (ack-timeout, by hand): it may be another's then. Its
+ *	sender could still change it: copy before checking, where that matters.
  * @len: bytes.
  * @seq: the message's id in its channel.
  * @key: @corr: @deadline_ns: @mtype: @encoding: @prio: as sent.
@@ -380,7 +381,8 @@ int weir_recvmany(struct weir *w, struct weir_msg *msgs, unsigned int n,
  * 50 us after the last; at once with weir_submit() or weir_flush(). What the
  * next weir_recv() has published is applied even if the process dies.
  * That an answer came too late, since the message was taken away, is told by
- * weir_flush() as -ESTALE.
+ * weir_flush() as -ESTALE. With an ack-timeout that the work on one message comes
+ * near to, call weir_submit() after the answer to the one before.
  *
  * They return 0; -EAGAIN (NONBLOCK) or -EINTR if the ring was full: the answer
  * was not taken then.
@@ -419,7 +421,7 @@ int weir_release(struct weir *w, const struct weir_msg *msg,
  * @ms: answered within so long from now, or within what is left if that is
  *	more; 0: within the channel's ack-timeout; at most a day (else -EINVAL)
  *
- * Goes out at once. Without an ack-timeout there is nothing to extend. Whoever
+ * Goes out at once, if the ring has room (else -EAGAIN). Without an ack-timeout there is nothing to extend. Whoever
  * is too late gets "stale" for it, as for its answer.
  */
 int weir_extend(struct weir *w, const struct weir_msg *msg, uint32_t ms);

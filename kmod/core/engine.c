@@ -296,12 +296,12 @@ void weir_engine_configure(struct weir_engine *e, const struct weir_config *cfg,
 {
 	struct weir_peer *p;
 	bool homes = weir_homes(e);
-	bool time = cfg->ack_timeout != e->cfg.ack_timeout;
+	u64 time = e->cfg.ack_timeout;
 
 	e->cfg = *cfg;
 	obey(e);
-	if (time)
-		weir_overdue_anew(e);
+	if (time != cfg->ack_timeout)
+		weir_overdue_anew(e, time);
 	if (weir_homes(e) && !homes)
 		weir_home_build(e);
 	list_for_each_entry(p, &e->workers, work_link)

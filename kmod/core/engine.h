@@ -434,7 +434,7 @@ void weir_overdue_take(struct weir_engine *e, u32 max, u64 now);
 u64 weir_overdue_alarm(const struct weir_engine *e);
 void weir_overdue_extend(struct weir_engine *e, struct weir_msg *msg, u64 ns,
 			 u64 now);
-void weir_overdue_anew(struct weir_engine *e);
+void weir_overdue_anew(struct weir_engine *e, u64 before);
 
 /* A message leaves its worker, in time or not. */
 static inline void weir_overdue_drop(struct weir_engine *e,

@@ -49,7 +49,7 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 	struct weir_hist_run waiting = {
 		.hist = &e->hist[WEIR_HIST_WAITING], .now = now,
 	};
-	/* Readers inside the kernel hold a message for the length of a call. */
+	/* Who uses read(2) may hold one message for as long as it likes. */
 	u64 patience = p->kernel ? 0 : e->cfg.ack_timeout;
 	u32 pos = p->rings.cq_tail + ahead, i;
 	struct tally sender = {};

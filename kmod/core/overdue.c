@@ -3,8 +3,8 @@
  * `ack-timeout`: what is not answered in time goes to another worker.
  *
  * The time runs from the delivery, for each message of a batch alike. Whoever
- * lets it pass gets no more messages before it calls again: it may hang, and
- * what it was given would only be late as well.
+ * lets it pass, and does not wait for messages, gets no more before it calls
+ * again: it may hang, and what it was given would only be late as well.
  */
 #include "engine.h"
 
@@ -41,14 +41,21 @@ void weir_overdue_unset(struct weir_engine *e, struct weir_msg *msg)
 	rb_erase_cached(&msg->expiry, &e->timed);
 }
 
-/* What its holder had seen counts as an attempt: it may never get done. */
+/*
+ * What its holder had seen counts as an attempt, and goes alone from now on: one
+ * that makes workers hang shall not use up the attempts of those beside it.
+ */
 static void take_back(struct weir_engine *e, struct weir_msg *msg, u64 now)
 {
 	struct weir_peer *p = msg->holder;
 
 	weir_engine_unread(e, p);	/* what it has read by now */
-	msg->attempts += weir_peer_seen(p, weir_tag_find(&p->tags, msg->token));
-	p->late = true;
+	if (weir_peer_seen(p, weir_tag_find(&p->tags, msg->token))) {
+		msg->attempts++;
+		msg->flags |= WEIR_MSG_SUSPECT;
+	}
+	if (!p->want)
+		p->late = true;
 	weir_ledger_unhold(e, msg, now);
 	e->c.overdue++;
 	weir_ledger_again(e, msg, 0);
@@ -104,34 +111,45 @@ void weir_overdue_extend(struct weir_engine *e, struct weir_msg *msg, u64 ns,
 	weir_overdue_set(e, msg, due);
 }
 
-static void anew(struct weir_engine *e, struct weir_peer *p)
+static void time_anew(struct weir_engine *e, struct weir_msg *msg, bool longer)
 {
-	struct weir_msg *msg;
-	u32 i;
+	u64 due = msg->t_deliver + e->cfg.ack_timeout;
 
-	for (i = 0; i < p->tags.nr; i++) {
-		msg = p->tags.tag[i].msg;
-		if (!msg)
-			continue;
-		weir_overdue_drop(e, msg);
-		if (e->cfg.ack_timeout)
-			weir_overdue_set(e, msg,
-					 msg->t_deliver + e->cfg.ack_timeout);
-	}
+	/* Nor is an extension, where there is more time for all. */
+	if (longer && msg->flags & WEIR_MSG_TIMED)
+		due = max(due, msg->due);
+	weir_overdue_drop(e, msg);
+	if (e->cfg.ack_timeout)
+		weir_overdue_set(e, msg, due);
+}
+
+static void anew(struct weir_engine *e, struct weir_peer *p, bool longer)
+{
+	u32 i, left = p->tags.used;
+
+	for (i = 0; i < p->tags.nr && left; i++)
+		if (p->tags.tag[i].msg) {
+			time_anew(e, p->tags.tag[i].msg, longer);
+			left--;
+		}
 }
 
 /**
  * weir_overdue_anew - `ack-timeout` is another
  * @e: engine, locked; not a fan-out
+ * @before: what it was
  *
- * What is inflight gets the time it would have had. Work is O(what workers may
- * hold), as for their ends.
+ * What is inflight gets the time it would have had. Work is O(what workers
+ * hold).
  */
-void weir_overdue_anew(struct weir_engine *e)
+void weir_overdue_anew(struct weir_engine *e, u64 before)
 {
 	struct weir_peer *p;
 
-	list_for_each_entry(p, &e->workers, work_link)
-		if (!p->kernel && p->tags.used)
-			anew(e, p);
+	list_for_each_entry(p, &e->workers, work_link) {
+		if (!e->cfg.ack_timeout)
+			p->late = false;
+		if (!p->kernel)
+			anew(e, p, before && e->cfg.ack_timeout > before);
+	}
 }

@@ -60,7 +60,8 @@ struct weir_stage {
  * @link: among the engine's peers. @work_link: among its workers.
  * @gone: it has ended; nothing is delivered or returned to it.
  * @stopped: it asked for no more messages.
- * @late: it has not answered in time; it gets no more until it calls.
+ * @late: it has not answered in time, and did not wait for messages; it gets no
+ *	more until it calls.
  * @want: it waits for so many unread completions, and takes messages though it
  *	holds some until then; 0: it does not.
  * @alone: it holds a suspect. @reserved: it gets no more until it holds none,

@@ -54,7 +54,7 @@ static inline u32 weir_rank(const struct weir_peer *p)
 
 	if (READ_ONCE(p->gone))
 		return 0;
-	if (READ_ONCE(p->stopped))
+	if (READ_ONCE(p->stopped) || READ_ONCE(p->late))
 		ready = 0;
 	if (!ready && !READ_ONCE(p->tags.used))
 		return 0;

@@ -14,7 +14,7 @@
 
 #include "bed.h"
 
-#define MOST	5000	/* failures; far more than there are */
+#define MOST	5000	/* allocations; far more than there are */
 
 static int put_text(const char *path, const char *text)
 {
@@ -83,14 +83,6 @@ static const char *next_complaint(int kmsg)
 
 /* ---- failures ---- */
 
-static bool arm(int fd, unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	return pwrite(fd, text, len, 0) == len;
-}
-
 /* Return: whether the failure came; and none comes any more. */
 static bool disarm(int fd)
 {
@@ -100,7 +92,7 @@ static bool disarm(int fd)
 	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
 		return false;
 	came = !strtoul(text, NULL, 10);
-	arm(fd, 0);
+	pwrite(fd, "0", 1, 0);
 	return came;
 }
 
@@ -218,22 +210,7 @@ static void be_quiet(void)
 	}
 }
 
-#define TRACING	"/sys/kernel/tracing/"
-
-/* Did the last attempt come as far as the module's own beginning? */
-static bool begun(void)
-{
-	char line[512];
-	bool found = false;
-	FILE *f = fopen(TRACING "trace", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		found |= line[0] != '#' && strstr(line, "module_load: weir");
-	if (f)
-		fclose(f);
-	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));	/* empties it */
-	return found;
-}
+#define NTH	"/sys/module/failinit/parameters/nth"
 
 struct attempts {
 	int nth, kmsg;
@@ -241,15 +218,17 @@ struct attempts {
 };
 
 /*
- * Loads with the @n'th allocation failing. Return: whether there was one, and all
- * was as it should be; sets *@came to whether it failed.
+ * Loads with the @n'th allocation failing. Return: whether all was as it should be;
+ * sets *@came to whether there was such an allocation.
  */
 static bool attempt(struct attempts *a, const void *ko, size_t len, unsigned int n, bool *came)
 {
 	const char *complaint;
+	char text[16];
 	int ret;
 
-	if (!arm(a->nth, n))
+	snprintf(text, sizeof(text), "%u", n);
+	if (put_text(NTH, text))
 		return false;
 	ret = load(ko, len);
 	*came = disarm(a->nth);
@@ -258,17 +237,16 @@ static bool attempt(struct attempts *a, const void *ko, size_t len, unsigned int
 		printf("# failure %u: %s\n", n, complaint);
 		return false;
 	}
+	if (!*came)
+		return !ret;
 	if (ret)
 		a->refused++;
 	else
-		a->endured += *came;
-	/* Some of the loader's steps call every failure the same. */
-	if (ret && ret != -ENOMEM && ret != -EINVAL && ret != -ENOENT && ret != -EFAULT) {
+		a->endured++;
+	if (ret && ret != -ENOMEM) {
 		printf("# failure %u: %s\n", n, strerror(-ret));
 		return false;
 	}
-	if (!*came)
-		return !ret;
 	if (!ret && unload()) {
 		printf("# failure %u: it does not unload\n", n);
 		return false;
@@ -280,55 +258,33 @@ static bool attempt(struct attempts *a, const void *ko, size_t len, unsigned int
 	return true;
 }
 
-/*
- * What the loader does before it calls the module is not what is tested. Each
- * failure after that takes a second: one in some of them, others each time; all of
- * them with WEIR_EACH=1.
- */
+/* Each takes a second: one in some of them, others each time; all with WEIR_EACH=1. */
 TEST_F_TIMEOUT(loading, each_step_fails, 3600)
 {
-	unsigned int step = getenv("WEIR_EACH") ? 1 : 8, low = 0, high = 1, n, tries = 0;
+	unsigned int step = getenv("WEIR_EACH") ? 1 : 8, n, tries = 0;
 	struct attempts a = { .nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC) };
 	uint64_t seed = seed_from_env();
 	bool came = true;
 
 	if (a.nth < 0)
 		SKIP(return, "the kernel has no fault injection (fail-nth)");
+	if (access(NTH, F_OK) && system("insmod failinit/failinit.ko"))
+		SKIP(return, "no module failinit");
 	be_quiet();
 	a.kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	ASSERT_LE(0, a.kmsg);
 	lseek(a.kmsg, 0, SEEK_END);
-	ASSERT_EQ(0, put_text(TRACING "events/module/module_load/enable", "1"));
-	begun();
-	/* Where the module's own steps begin: above low, not above high. */
-	do {
-		high *= 2;
-		ASSERT_LT(high, MOST);
-		ASSERT_TRUE(attempt(&a, self->ko, self->len, high, &came));
-	} while (!begun());
-	for (low = high / 2; high - low > 1;) {
-		n = low + (high - low) / 2;
-		ASSERT_TRUE(attempt(&a, self->ko, self->len, n, &came));
-		if (begun())
-			high = n;
-		else
-			low = n;
-	}
-	if (!access("/sys/module/weir", F_OK))
-		ASSERT_EQ(0, unload());
-	came = true;
-	a.refused = a.endured = 0;
-	for (n = high + chance(&seed) % step; came; n += step, tries++) {
+	for (n = 1 + chance(&seed) % step; came; n += step, tries++) {
 		ASSERT_LT(n, MOST);
 		ASSERT_TRUE(attempt(&a, self->ko, self->len, n, &came));
 	}
-	put_text(TRACING "events/module/module_load/enable", "0");
 	EXPECT_GT(a.refused, 5);
 	EXPECT_FALSE(access("/dev/weir", F_OK) && access("/sys/module/weir", F_OK));
 	/* For who looks through the log next: all of it was seen. */
 	put_text("/dev/kmsg", "weir-logcheck: mark");
 	close(a.kmsg);
-	TH_LOG("from allocation %u on: %u failures, %u refused, %u endured", high, tries - 1,
+	EXPECT_EQ(0, system("rmmod failinit"));
+	TH_LOG("%u failures up to allocation %u: %u refused, %u endured", tries - 1, n - step,
 	       a.refused, a.endured);
 }
 

@@ -86,6 +86,30 @@ TEST_F(overdue, a_single_worker_gets_it_again_when_it_calls)
 	raw_close(&r);
 }
 
+/* The first messages are overdue before there are enough; it still gets the others. */
+TEST_F(overdue, who_waits_for_a_batch_is_no_late_worker)
+{
+	struct raw s, w;
+	struct kid k;
+
+	ASSERT_EQ(0, raw_open(&s, self->name, RAW_SEND));
+	if (kid_fork(&k)) {
+		EXPECT_EQ(0, raw_open(&w, self->name, RAW_WORK));
+		kid_say(&k, 'o');
+		EXPECT_EQ(0, raw_enter(&w, WEIR_ENTER_WAIT, 0, 20, 10 * RAW_PATIENCE));
+		EXPECT_LE(20, raw_unread(&w));
+		kid_say(&k, 'd');
+		_exit(0);
+	}
+	ASSERT_EQ('o', kid_hear(&k));
+	ASSERT_EQ(0, raw_send_nums(&s, 1, 3));
+	ASSERT_TRUE(WAIT_FOR(STAT(self->name, OVERDUE) >= 3));
+	ASSERT_EQ(0, raw_send_nums(&s, 4, 17));
+	EXPECT_EQ('d', kid_hear(&k));
+	EXPECT_EQ(0, kid_end(&k));
+	raw_close(&s);
+}
+
 TEST_F(overdue, who_asks_for_more_time_has_it)
 {
 	struct weir_cqe cqe;

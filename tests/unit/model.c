@@ -379,7 +379,7 @@ void model_tick(struct model *m)
 		wait_ready(m, x);
 }
 
-void model_overdue(struct model *m, const u32 *head)
+void model_overdue(struct model *m, const u32 *head, const bool *waits)
 {
 	struct model_msg *x, *first;
 	struct model_hold *h;
@@ -394,21 +394,32 @@ void model_overdue(struct model *m, const u32 *head)
 		if (!first)
 			return;
 		h = &first->hold[0];
-		first->attempts += (s32)(head[h->peer] - h->pos) > 0;
-		m->peer[h->peer].late = true;
+		if ((s32)(head[h->peer] - h->pos) > 0) {
+			first->attempts++;
+			first->way = ALONE;
+		}
+		m->peer[h->peer].late |= !waits[h->peer];
 		m->c.overdue++;
 		again(m, first, 0);
 	}
 }
 
-void model_time_anew(struct model *m)
+void model_time_anew(struct model *m, u64 before)
 {
+	u64 limit = m->cfg.ack_timeout, by;
 	struct model_msg *x;
+	u32 i;
 
-	for_each_msg(m, x)
-		if (x->state == INFLIGHT)
-			x->answer_by = m->cfg.ack_timeout ?
-				       x->delivered + m->cfg.ack_timeout : 0;
+	for_each_msg(m, x) {
+		if (x->state != INFLIGHT)
+			continue;
+		by = limit ? x->delivered + limit : 0;
+		if (before && limit > before)
+			by = max(by, x->answer_by);
+		x->answer_by = by;
+	}
+	for (i = 0; i < MODEL_PEERS && !limit; i++)
+		m->peer[i].late = false;
 }
 
 static void extend(struct model *m, struct model_msg *x, u64 delay)

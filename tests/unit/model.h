@@ -145,10 +145,13 @@ bool model_requeue(struct model *m, u64 id);
 bool model_release(struct model *m, u64 id);
 u32 model_purge(struct model *m, bool dead, u32 max);
 void model_tick(struct model *m);
-/* Those that are not answered in time are taken back; @head of each worker's ring. */
-void model_overdue(struct model *m, const u32 *head);
-/* The time to answer is another. */
-void model_time_anew(struct model *m);
+/*
+ * Those that are not answered in time are taken back. For each worker: the head
+ * of its ring, and whether it waits for messages.
+ */
+void model_overdue(struct model *m, const u32 *head, const bool *waits);
+/* The time to answer is another than @before. */
+void model_time_anew(struct model *m, u64 before);
 /* Those whose deadline has passed die. Return: how many. */
 u32 model_expire(struct model *m);
 /* A message leaves those that wait, to be given to one worker or several. */

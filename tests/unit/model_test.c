@@ -360,6 +360,7 @@ static void before_dispatch(struct weir_engine *e)
 {
 	struct model_msg *line[MODEL_MSGS];
 	u32 i, id, head[MODEL_PEERS];
+	bool waits[MODEL_PEERS];
 	struct client *c;
 
 	if (look.open) {
@@ -369,9 +370,11 @@ static void before_dispatch(struct weir_engine *e)
 		at_end = NULL;
 	}
 	compare();
-	for (c = w.clients; c; c = c->next)
+	for (c = w.clients; c; c = c->next) {
 		head[c->p.id] = c->ring.ucq_head;
-	model_overdue(m, head);
+		waits[c->p.id] = c->p.want;
+	}
+	model_overdue(m, head, waits);
 	model_expire(m);
 	b->nr_alone = model_suspects(m, line);
 	for (i = 0; i < b->nr_alone; i++)
@@ -1015,11 +1018,11 @@ static void random_config(struct weir_config *cfg)
 
 static void configure(const struct weir_config *cfg)
 {
-	bool time = cfg->ack_timeout != m->cfg.ack_timeout;
+	u64 before = m->cfg.ack_timeout;
 
 	m->cfg = *cfg;
-	if (time)
-		model_time_anew(m);
+	if (before != cfg->ack_timeout)
+		model_time_anew(m, before);
 	world_configure(&w, &m->cfg);
 }
 

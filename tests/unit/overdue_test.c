@@ -77,6 +77,7 @@ TEST(what_is_late_goes_to_another_and_the_answer_is_stale)
 
 TEST(who_is_late_gets_no_more_before_it_calls)
 {
+	struct weir_cqe cqe;
 	struct fixture f;
 
 	setup(&f);
@@ -93,8 +94,93 @@ TEST(who_is_late_gets_no_more_before_it_calls)
 	CHECK_EQ(f.w.e.nr_inflight, 0);
 	cqe_none(f.v);
 	enter_want(f.v);
-	CHECK_EQ(msg_get(f.v).seq, 1);
+	cqe = msg_get(f.v);	/* it had seen it: alone */
+	CHECK_EQ(cqe.seq, 1);
+	cqe_none(f.v);
+	sqe_answer(f.v, WEIR_OP_ACK, cqe.token);
+	publish(f.v);
+	enter_want(f.v);
 	CHECK_EQ(msg_get(f.v).seq, 2);
+	world_exit(&f.w);
+}
+
+/* What it waits for is not there yet: it does not hang. */
+TEST(who_waits_for_more_is_not_late)
+{
+	struct fixture f;
+
+	setup(&f);
+	enter_want_n(f.v, 8);
+	send_many(f.p, 3);
+	CHECK_EQ(unread(f.v), 3);
+	world_tick(&f.w, LIMIT);
+	CHECK_EQ(f.w.e.c.overdue, 3);
+	CHECK(!f.v->p.late);
+	CHECK_EQ(f.w.e.nr_inflight, 3);
+	CHECK_EQ(unread(f.v), 6);
+	send_many(f.p, 5);
+	CHECK_EQ(unread(f.v), 11);
+	world_exit(&f.w);
+}
+
+TEST(nobody_is_late_without_a_limit)
+{
+	struct weir_config cfg;
+	struct fixture f;
+
+	setup(&f);
+	send_one(f.p);
+	msg_get(f.v);
+	world_tick(&f.w, LIMIT);
+	CHECK(f.v->p.late);
+	CHECK_EQ(f.w.e.nr_inflight, 0);
+	cfg = f.w.e.cfg;
+	cfg.ack_timeout = 0;
+	world_configure(&f.w, &cfg);
+	CHECK(!f.v->p.late);
+	CHECK_EQ(f.w.e.nr_inflight, 1);
+	world_exit(&f.w);
+}
+
+TEST(one_that_hangs_workers_takes_no_neighbours_with_it)
+{
+	struct client *v;
+	struct fixture f;
+	u32 i;
+
+	setup(&f);
+	send_many(f.p, 3);
+	for (i = 0; i < 3; i++)
+		msg_get(f.v);
+	/* Message 1 makes them hang: from now on it goes alone. */
+	for (i = 0; i < 2; i++) {
+		v = worker(&f.w);
+		if (!i)
+			world_tick(&f.w, LIMIT);
+		CHECK_EQ(unread(v), 1);
+		CHECK_EQ(msg_get(v).seq, 1);
+		world_tick(&f.w, LIMIT);
+	}
+	CHECK_EQ(world_msg(&f.w, 1)->state, WEIR_MSG_DEAD);
+	CHECK_EQ(world_msg(&f.w, 2)->attempts, 1);
+	CHECK_EQ(world_msg(&f.w, 3)->attempts, 1);
+	world_exit(&f.w);
+}
+
+TEST(more_time_for_all_takes_none_from_anybody)
+{
+	struct weir_config cfg;
+	struct fixture f;
+	u64 begin;
+
+	setup(&f);
+	send_one(f.p);
+	begin = f.w.now;
+	answer_after(f.v, WEIR_OP_EXTEND, msg_get(f.v).token, 1000);
+	cfg = f.w.e.cfg;
+	cfg.ack_timeout = 2 * LIMIT;
+	world_configure(&f.w, &cfg);
+	CHECK_EQ(f.w.e.alarm, begin + 1000 * MS);
 	world_exit(&f.w);
 }
 

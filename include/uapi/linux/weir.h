@@ -166,7 +166,8 @@ enum weir_cqe_type {
  * @len: MSG: bytes of the message.
  * @addr: MSG: offset in the read-only window.
  * @key: @corr: @deadline_ns: @mtype: @encoding: MSG: as sent.
- * @token: MSG: names the delivery; opaque, valid until answered.
+ * @token: MSG: names the delivery; opaque, valid until answered, or until the
+ *	message is taken away, as is what lies at @addr.
  * @src: MSG: client id of the sender, 0 for write(2).
  * @seq: MSG: the message's id, unique in its channel.
  * @attempts: MSG: which attempt this is, from 1.
