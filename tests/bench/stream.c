@@ -234,15 +234,16 @@ static void wait_end(const struct cell *cell)
 		     (unsigned long long)expected(cell));
 }
 
-static void warm_up(const struct cell *cell)
+static void warm_up(const struct cell *cell, uint64_t run_ns)
 {
+	uint64_t least = 4 * run_ns < WARM_NS ? 4 * run_ns : WARM_NS;
 	uint64_t enough = (uint64_t)WARM_TIMES * cell_depth(cell) * cell->producers *
 			  cell_lanes(cell);
 	uint64_t begin = now_ns();
 
 	if (cell->scenario == ROUNDTRIP)
 		enough = 0;
-	sleep_ns(WARM_NS);
+	sleep_ns(least);
 	while (sum(board->received, cell->workers) < enough &&
 	       now_ns() - begin < WARM_MAX_NS)
 		sleep_ns(WARM_STEP_NS);
@@ -308,7 +309,7 @@ void run_stream(const struct cell *cell, uint64_t ns, bool counting)
 		 "all are ready");
 	atomic_store(&board->go, 1);
 	word_wake(&board->go, PRODUCERS_MAX + WORKERS_MAX);
-	warm_up(cell);
+	warm_up(cell, ns);
 	if (counting)
 		count(cell, &crew, counter, ns);
 	else

@@ -134,9 +134,14 @@ FIXTURE_TEARDOWN(loading)
 
 /* ---- under load ---- */
 
-static bool is_slow(void)
+/* 200, or $WEIR_CYCLES; the debug kernel takes seconds for one. */
+static unsigned int nr_cycles(void)
 {
-	return !access("/sys/kernel/debug/kmemleak", F_OK);
+	const char *text = getenv("WEIR_CYCLES");
+
+	if (text)
+		return strtoul(text, NULL, 0);
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? 200 : 8;
 }
 
 /* Sends as fast as it can, or works, until it is killed. */
@@ -157,7 +162,7 @@ static void be_busy(const char *name, uint32_t role)
 
 TEST_F_TIMEOUT(loading, again_and_again_under_load, 1200)
 {
-	unsigned int cycles = is_slow() ? 25 : 200, i, k;
+	unsigned int cycles = nr_cycles(), i, k;
 	uint64_t passed = 0;
 	char name[CHAN_ROOM];
 	struct kid kid[3];
@@ -258,10 +263,10 @@ static bool attempt(struct attempts *a, const void *ko, size_t len, unsigned int
 	return true;
 }
 
-/* Each takes a second: one in some of them, others each time; all with WEIR_EACH=1. */
+/* Each takes seconds: one in some of them, others each time; all with WEIR_EACH=1. */
 TEST_F_TIMEOUT(loading, each_step_fails, 3600)
 {
-	unsigned int step = getenv("WEIR_EACH") ? 1 : 8, n, tries = 0;
+	unsigned int step = getenv("WEIR_EACH") ? 1 : 20, n, tries = 0;
 	struct attempts a = { .nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC) };
 	uint64_t seed = seed_from_env();
 	bool came = true;
@@ -278,7 +283,7 @@ TEST_F_TIMEOUT(loading, each_step_fails, 3600)
 		ASSERT_LT(n, MOST);
 		ASSERT_TRUE(attempt(&a, self->ko, self->len, n, &came));
 	}
-	EXPECT_GT(a.refused, 5);
+	EXPECT_LE(3, a.refused);
 	EXPECT_FALSE(access("/dev/weir", F_OK) && access("/sys/module/weir", F_OK));
 	/* For who looks through the log next: all of it was seen. */
 	put_text("/dev/kmsg", "weir-logcheck: mark");
