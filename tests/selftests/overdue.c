@@ -199,7 +199,9 @@ TEST_F(overdue, a_full_channel_of_slow_workers)
 	uint64_t sent = 0, seen[256] = { 0 }, num, patience = 5 * MS;
 	struct weir_cqe cqe;
 	struct raw s, w[3];
-	int i;
+	uint32_t token[64];
+	unsigned int nr;
+	int i, ret;
 
 	ASSERT_EQ(0, chan_set(self->name, ATTRS(A_U64(WEIR_A_CHANNEL_ACK_TIMEOUT, patience),
 						A_U32(WEIR_A_CHANNEL_MESSAGES, 50),
@@ -220,15 +222,25 @@ TEST_F(overdue, a_full_channel_of_slow_workers)
 		while (sent < 256 && raw_pending(&s) < 8 && !raw_put_num(&s, sent, NULL))
 			sent++;
 		raw_submit(&s);
-		/* A RESULT: an answer that came too late. */
-		if (raw_next_in(r, MS, &cqe) || cqe.type != WEIR_CQE_MSG)
+		if (raw_next_in(r, MS, &cqe))
 			continue;
-		num = raw_num(r, &cqe);
-		ASSERT_LT(num, 256);
-		seen[num]++;
+		nr = 0;
+		do {
+			/* A RESULT: an answer that came too late. */
+			if (cqe.type != WEIR_CQE_MSG)
+				continue;
+			num = raw_num(r, &cqe);
+			ASSERT_LT(num, 256);
+			seen[num]++;
+			token[nr++] = cqe.token;
+		} while (nr < ARRAY_SIZE(token) && raw_pop(r, &cqe));
 		if (patience && i % 4)
 			continue;
-		ASSERT_EQ(1, raw_ack(r, cqe.token));
+		/* Where a ring is full of what was late, the next answer takes this one along. */
+		while (nr) {
+			ret = raw_ack(r, token[--nr]);
+			ASSERT_TRUE(ret > 0 || ret == -EAGAIN) TH_LOG("%d", ret);
+		}
 	}
 	EXPECT_LE(200, STAT(self->name, OVERDUE));
 	for (i = 0; i < 256; i++)
