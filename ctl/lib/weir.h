@@ -421,8 +421,9 @@ int weir_release(struct weir *w, const struct weir_msg *msg,
  * @ms: answered within so long from now, or within what is left if that is
  *	more; 0: within the channel's ack-timeout; at most a day (else -EINVAL)
  *
- * Goes out at once, if the ring has room (else -EAGAIN). Without an ack-timeout there is nothing to extend. Whoever
- * is too late gets "stale" for it, as for its answer.
+ * Goes out at once, if the ring has room (else -EAGAIN). Without an ack-timeout
+ * there is nothing to extend. Whoever is too late gets "stale" for it, as for
+ * its answer.
  */
 int weir_extend(struct weir *w, const struct weir_msg *msg, uint32_t ms);
 

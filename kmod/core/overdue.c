@@ -115,7 +115,7 @@ static void time_anew(struct weir_engine *e, struct weir_msg *msg, bool longer)
 {
 	u64 due = msg->t_deliver + e->cfg.ack_timeout;
 
-	/* Nor is an extension, where there is more time for all. */
+	/* More time for all takes no extension away. */
 	if (longer && msg->flags & WEIR_MSG_TIMED)
 		due = max(due, msg->due);
 	weir_overdue_drop(e, msg);
