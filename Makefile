@@ -22,7 +22,7 @@ all: module tools
 help:
 	@echo 'make                   the module for the lts kernel, the library, the tools'
 	@echo 'make module KERNEL=K   build/K/weir.ko; K is lts, next or debug'
-	@echo 'make tools             build/bin, build/lib'
+	@echo 'make tools             build/bin, build/lib; V=1 shows the commands'
 	@echo 'make demo [HOST=1]     a guided tour, in a VM or on this machine; ARGS=... for it'
 	@echo 'make bench [HOST=1]    weir and its peers: tests/bench/RESULTS.md; BENCH_ARGS=--quick'
 	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
@@ -44,7 +44,8 @@ programs := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile, \
 	bpf ctl tests/examples/demo tests/bench)))
 tools:
 	@kdir=$$(tests/vm/kernel $(KERNEL)) && for dir in $(programs); do \
-		$(inside) make --no-print-directory -C $$dir $(jobs) \
+		echo "building $$dir"; \
+		$(inside) make $(if $(V),,-s) --no-print-directory -C $$dir $(jobs) \
 			KDIR=$$kdir KERNEL=$(KERNEL) || exit; \
 	done
 
@@ -140,20 +141,23 @@ demo: all
 endif
 
 # What can only be seen from outside the VM: whose processor it is, and how busy.
-bench = tests/bench/run --about "$$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | \
-	head -n 1), $$(nproc) CPUs, load average $$(cut -d ' ' -f 1 /proc/loadavg) \
-	before" $(BENCH_ARGS)
+about = about="$$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), \
+	$$(nproc) CPUs, load average $$(cut -d ' ' -f 1 /proc/loadavg) before"
+bench = tests/bench/run --about "$$about" $(BENCH_ARGS)
 ifdef HOST
 bench: host-module
 	@$(MAKE) --no-print-directory -C ctl O=$(host)
 	@$(MAKE) --no-print-directory -C tests/bench BUILD=$(host)
-	@insmod $(host)/weir.ko && { \
+	@rm -f build/bench*.json
+	@$(about); insmod $(host)/weir.ko && { \
 		PATH=$(host)/bin:$$PATH LD_LIBRARY_PATH=$(host)/lib \
 			BENCH_BUILD=$(host) $(bench); \
 		status=$$?; rmmod weir && exit $$status; }
 else
 bench: all
-	@tests/vm/run --timeout 2400 --memory 3G -- $(bench)
+	@rm -f build/bench*.json
+	@$(about); $(MAKE) --no-print-directory bench-engine bench-scheduler && \
+		tests/vm/run --timeout 3600 --memory 3G -- $(bench)
 endif
 
 install: host-module

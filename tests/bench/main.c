@@ -12,6 +12,7 @@
 #include "output.h"
 #include "process.h"
 #include "run.h"
+#include "system_weir.h"
 
 #define GRANDCHILD_ROUNDS 3	/* they take seconds, and vary little */
 
@@ -24,6 +25,7 @@ static const char usage[] =
 	"  --size BYTES,...      --batch N,...   --shape 1x1,...\n"
 	"  --runs N              timed runs of each cell, 1..63\n"
 	"  --ms N                length of a run\n"
+	"  --weir ATTRIBUTES     more of them for weir's channels, as weirctl takes them\n"
 	"  --output DIR          for bench.json and bench-machine.json\n";
 
 struct options {
@@ -62,6 +64,7 @@ static void parse(struct options *o, int argc, char **argv)
 		{ "shape", required_argument, NULL, 'p' },
 		{ "runs", required_argument, NULL, 'r' },
 		{ "ms", required_argument, NULL, 'm' },
+		{ "weir", required_argument, NULL, 'w' },
 		{ "output", required_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -93,6 +96,9 @@ static void parse(struct options *o, int argc, char **argv)
 			break;
 		case 'm':
 			ms = number("--ms", optarg, 10000);
+			break;
+		case 'w':
+			weir_attributes = optarg;
 			break;
 		case 'd':
 			o->output = optarg;

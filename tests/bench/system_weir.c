@@ -22,6 +22,8 @@ struct state {
 	uint64_t nr;
 };
 
+const char *weir_attributes = "";
+
 void weir_channel_name(char *name, unsigned int channel)
 {
 	snprintf(name, WEIR_CHANNEL_SIZE, "bench-%u", channel);
@@ -64,9 +66,10 @@ static int add(const struct cell *cell, unsigned int channel)
 		nr = MEMORY_MAX / 8 * 7 / bytes;
 	weir_channel_name(name, channel);
 	snprintf(command, sizeof(command),
-		 "exec weirctl channel add %s messages %u memory 1M..%uM prefill %s:%zu%s",
+		 "exec weirctl channel add %s messages %u memory 1M..%uM prefill %s:%zu%s %s",
 		 name, cell_depth(cell), MEMORY_MAX >> 20, word, nr,
-		 cell->scenario == FANOUT ? " mode fanout" : "");
+		 cell->scenario == FANOUT ? " mode fanout" : "",
+		 weir_attributes);
 	return process_run(argv);
 }
 

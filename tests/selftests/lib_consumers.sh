@@ -71,6 +71,7 @@ void *all[] = {
 	(void *)weir_submit, (void *)weir_flush, (void *)weir_settle,
 	(void *)weir_recv, (void *)weir_recvmany, (void *)weir_ack,
 	(void *)weir_fail, (void *)weir_release, (void *)weir_reject,
+	(void *)weir_extend,
 	(void *)weir_drain, (void *)weir_channel_add,
 	(void *)weir_channel_del,
 };
