@@ -320,9 +320,13 @@ const char *program_name(const struct program *p, size_t i)
 
 /* ---- loading ------------------------------------------------------------------ */
 
-/* The last line but the statistics: that is where the verifier gave up. */
+/*
+ * The last line but the statistics: that is where the verifier gave up. Since 7.3 it
+ * is followed by a report of many lines, with a headline of its own.
+ */
 static void last_reason(char *log, char *reason, size_t size)
 {
+	static const char report[] = "Verification failed: ";
 	char *line, *rest = log;
 
 	reason[0] = '\0';
@@ -331,6 +335,11 @@ static void last_reason(char *log, char *reason, size_t size)
 		    strstr(line, "verification time") == line ||
 		    strstr(line, "stack depth") == line)
 			continue;
+		if (strstr(line, report) == line) {
+			if (!*reason)
+				snprintf(reason, size, "%s", line + strlen(report));
+			return;
+		}
 		snprintf(reason, size, "%s", line);
 	}
 }
