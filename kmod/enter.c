@@ -85,7 +85,8 @@ static int submit(struct enter *e)
 	e->short_of = p->short_of;
 	e->cut = p->cut;
 	e->no_memory = false;
-	read = p->rings.cq_head - c->head_seen;
+	/* Without the engine's lock: what comes meanwhile is counted next time. */
+	read = READ_ONCE(p->rings.cq_head) - c->head_seen;
 	c->head_seen += read;
 	spin_unlock_bh(&p->sq_lock);
 	if (trace_weir_deliver_enabled() && read && weir_peer_works(p))

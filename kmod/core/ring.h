@@ -31,8 +31,8 @@
  * @shared: mapped to user space; NULL for a client inside the kernel.
  * @sq_head: entries consumed; sq_lock.
  * @sq_entries: power of two. @cq_entries: likewise.
- * @cq_tail: completions published; engine's lock.
- * @cq_head: last plausible ucq_head; engine's lock.
+ * @cq_tail: completions published; engine's lock, as a hint without it.
+ * @cq_head: last plausible ucq_head; likewise.
  * @kflags: what @shared->kflags shows; engine's lock.
  */
 struct weir_rings {
@@ -118,7 +118,7 @@ static inline u32 weir_ring_unread(struct weir_rings *r, bool *lie)
 	u32 head = smp_load_acquire(&r->shared->ucq_head);
 
 	if (head - r->cq_head <= r->cq_tail - r->cq_head)
-		r->cq_head = head;
+		WRITE_ONCE(r->cq_head, head);
 	else
 		*lie = true;
 	return r->cq_tail - r->cq_head;
@@ -132,7 +132,7 @@ static inline struct weir_cqe *weir_ring_slot(struct weir_rings *r, u32 ahead)
 
 static inline void weir_ring_publish(struct weir_rings *r, u32 n)
 {
-	r->cq_tail += n;
+	WRITE_ONCE(r->cq_tail, r->cq_tail + n);
 	/* Pairs with the user's acquire load before reading the entries. */
 	smp_store_release(&r->shared->kcq_tail, r->cq_tail);
 }
