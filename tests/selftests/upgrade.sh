@@ -16,6 +16,19 @@ new_ko=${WEIR_KO:-$top/build/${WEIR_KERNEL:-lts}/weir.ko}
 	skip "the old module is for another kernel"
 [ -x "$first/build/bin/demo" ] || skip "the old programs were not built"
 
+# Whatever happens, others find the module that they test.
+restore()
+{
+	local status=$?
+	if [ -n "$changed" ]; then
+		rmmod weir 2>/dev/null
+		insmod "$new_ko"
+	fi
+	return $status
+}
+changed=
+trap 'restore; clean_up' EXIT
+
 old() # COMMAND...
 {
 	LD_LIBRARY_PATH=$first/build/lib PATH=$first/build/bin:$PATH "$@"
@@ -56,6 +69,7 @@ exchange old new
 exchange new old
 exchange old old
 
+changed=1
 check "the old module is loaded" change_module "$old_ko"
 check "this tree's main job with the old module" new demo --limit 2000 --json "$dir/demo.json"
 same "nothing was lost" 0 "$(jq .lost "$dir/demo.json")"
@@ -82,5 +96,6 @@ like "is named, with the reason" '*module does not know this command*older*' "$e
 
 weirctl channel del "$channel" force
 check "this module is loaded again" change_module "$new_ko"
+changed=
 check "and works" weirctl channel show
 finish
