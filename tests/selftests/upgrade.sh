@@ -24,7 +24,7 @@ restore()
 		rmmod weir 2>/dev/null
 		insmod "$new_ko"
 	fi
-	return $status
+	return "$status"
 }
 changed=
 trap 'restore; clean_up' EXIT
