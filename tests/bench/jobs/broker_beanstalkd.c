@@ -72,7 +72,7 @@ static void send_all(uint32_t jobs)
 static unsigned int reserves(uint64_t id)
 {
 	char text[256];
-	unsigned int nr = 0;
+	unsigned int found, nr = 0;
 	size_t len, seen = 0;
 
 	fprintf(out, "stats-job %llu\r\n", (unsigned long long)id);
@@ -82,7 +82,8 @@ static unsigned int reserves(uint64_t id)
 	while (seen < len + 2) {
 		line(text, sizeof(text));
 		seen += strlen(text);
-		sscanf(text, "reserves: %u", &nr);
+		if (sscanf(text, "reserves: %u", &found) == 1)
+			nr = found;
 	}
 	return nr;
 }

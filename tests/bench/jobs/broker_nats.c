@@ -44,7 +44,7 @@ static void connect_to_it(void)
 /* In a process of its own: the library has threads, which do not survive a fork. */
 static void make_stream(void)
 {
-	const char *subjects[] = { "jobs" };
+	const char *subject = "jobs";
 	int tries = TRIES;
 	jsStreamConfig config;
 
@@ -56,7 +56,7 @@ static void make_stream(void)
 	check(natsConnection_JetStream(&stream, connection, NULL), "JetStream");
 	jsStreamConfig_Init(&config);
 	config.Name = "JOBS";
-	config.Subjects = subjects;
+	config.Subjects = &subject;
 	config.SubjectsLen = 1;
 	config.Storage = js_MemoryStorage;
 	config.Retention = js_WorkQueuePolicy;
