@@ -179,12 +179,15 @@ static pid_t start_worker(const struct broker *b)
 	return pid;
 }
 
-/* Kills the next one, if it has jobs in hand at this moment. */
+/*
+ * Kills the next one, if it has jobs in hand at this moment. One that crashed and was not
+ * replaced is none.
+ */
 static void kill_one(struct crew *c)
 {
 	pid_t *pid = &c->pid[c->killed];
 
-	if (!note_dying(*pid))
+	if (!*pid || !note_dying(*pid))
 		return;
 	process_end(*pid);
 	*pid = 0;
