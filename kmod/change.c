@@ -171,7 +171,8 @@ void weir_channel_end(struct weir_change *c)
 		queue_work(weir_channel_wq, &ch->reclaim);
 	if (READ_ONCE(ch->eng.closed))
 		goto out;
-	if (c->wake.events)
+	if (c->wake.events ||
+	    (c->wake.full && weir_channel_full_due(ch, ktime_get_ns())))
 		queue_work(weir_channel_wq, &ch->news);
 	if (READ_ONCE(ch->eng.traffic))
 		weir_pool_traffic(&ch->pool);

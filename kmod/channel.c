@@ -111,9 +111,8 @@ static void news(struct work_struct *work)
 		weir_netlink_dead(ch, &ev);
 	weir_policy_review(ch);
 	now = ktime_get_ns();
-	if (READ_ONCE(ch->eng.was_full) &&
-	    (!ch->full_at || now - ch->full_at > NSEC_PER_SEC)) {
-		ch->full_at = now;
+	if (READ_ONCE(ch->eng.was_full) && weir_channel_full_due(ch, now)) {
+		WRITE_ONCE(ch->full_at, now);
 		WRITE_ONCE(ch->eng.was_full, false);
 		weir_netlink_channel(ch, WEIR_CMD_CHANNEL_FULL_NTF);
 	}

@@ -52,7 +52,7 @@ struct weir_rights {
  * @promised_turn: those who need not call came before them last time; a hint.
  * @policy: what its engine's hook is attached to, or NULL. @policy_link: among
  *	those that use it. Both under the lock of policy.c.
- * @full_at: ns, last notification of that kind; only @news.
+ * @full_at: ns, last notification that it was full; written by @news.
  * @feed: of BPF programs, or NULL; see feed.c.
  * @enters: @wakeups: @spins: @feed_missed: counted without a lock.
  */
@@ -125,5 +125,13 @@ struct weir_channel *weir_channel_next(u32 id);
 void weir_channel_put(struct weir_channel *ch);
 bool weir_channel_may(const struct weir_channel *ch, int mask);
 const char *weir_channel_bad_name(const char *name);
+
+/* Is it news that the channel is full? Once a second at most; a hint. */
+static inline bool weir_channel_full_due(const struct weir_channel *ch, u64 now)
+{
+	u64 at = READ_ONCE(ch->full_at);
+
+	return !at || now - at > NSEC_PER_SEC;
+}
 
 #endif /* _WEIR_CHANNEL_H */

@@ -182,6 +182,7 @@ struct weir_engine {
  * @room: senders that wait for room may look again. @polled: those that poll.
  * @orphans: blocks wait in @orphans of the engine.
  * @events: deaths or other news wait for notification.
+ * @full: a sender met a full channel; that is told now and then.
  * @sweep: weir_promise_sweep() has something to do. @look: likewise, but it may
  *	as well do it after the next messages were handed out.
  * @watched: clients' own figures are being watched: who loses messages without
@@ -195,6 +196,7 @@ struct weir_wake {
 	bool polled;
 	bool orphans;
 	bool events;
+	bool full;
 	bool sweep;
 	bool look;
 	bool watched;

@@ -400,7 +400,7 @@ int weir_engine_admit(struct weir_engine *e, struct weir_peer *p, bool force)
 	if (!share && weir_engine_room(e))
 		return 0;
 	e->was_full = true;
-	e->wake->events = true;
+	e->wake->full = true;
 	return no_room(e, p, share);
 }
 
