@@ -32,51 +32,6 @@ void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p)
 	weir_policy_touch(e, p);
 }
 
-/**
- * weir_dispatch_message - write a message's completion entry
- * @p: worker with rings; its engine is locked
- * @msg: message
- * @token: names the delivery
- * @ahead: place, from the ring's tail
- */
-void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
-			   u32 token, u32 ahead)
-{
-	struct weir_cqe *cqe = weir_ring_slot(&p->rings, ahead);
-
-	/* All of it: nothing of what was there may be left. */
-	cqe->type = WEIR_CQE_MSG;
-	cqe->flags = msg->deliveries > 1 ? WEIR_CQE_REDELIVERED : 0;
-	cqe->prio = msg->prio;
-	cqe->nr = 0;
-	cqe->len = msg->len;
-	cqe->addr = weir_msg_buf(msg) + msg->off;
-	cqe->key = msg->key;
-	cqe->corr = msg->corr;
-	cqe->deadline_ns = msg->deadline;
-	cqe->token = token;
-	cqe->src = msg->src;
-	cqe->seq = msg->seq;
-	cqe->attempts = msg->attempts + 1;
-	cqe->mtype = msg->mtype;
-	cqe->encoding = msg->encoding;
-	cqe->resv0[0] = 0;
-	cqe->resv0[1] = 0;
-	cqe->resv0[2] = 0;
-}
-
-static void hand_over(struct weir_engine *e, struct weir_peer *p,
-		      struct weir_msg **msgs, u32 n, u32 ahead, u64 now)
-{
-	u32 i;
-
-	weir_ledger_hold(e, p, msgs, n, ahead, now);
-	if (p->kernel)
-		return;
-	for (i = 0; i < n; i++)
-		weir_dispatch_message(p, msgs[i], msgs[i]->token, ahead + i);
-}
-
 /*
  * How many completions a worker still waits for: more than it has now, by its
  * last call or by the low-water mark of its ring. The mark is the user's word.
@@ -121,7 +76,7 @@ static u32 deliver_some(struct weir_engine *e, struct weir_peer *p, u32 n,
 	u32 i, nr;
 
 	if (pick) {
-		hand_over(e, p, &pick, 1, 0, now);
+		weir_ledger_hold(e, p, &pick, 1, 0, now);
 		return 1;
 	}
 	for (i = 0; i < n; i += nr) {
@@ -129,7 +84,7 @@ static u32 deliver_some(struct weir_engine *e, struct weir_peer *p, u32 n,
 			break;
 		nr = weir_lane_take(&e->lane, msgs,
 				    limited ? 1 : min(n - i, TAKE_MAX));
-		hand_over(e, p, msgs, nr, i, now);
+		weir_ledger_hold(e, p, msgs, nr, i, now);
 	}
 	return i;
 }
@@ -140,7 +95,7 @@ static void deliver_suspect(struct weir_engine *e, struct weir_peer *p,
 	struct weir_msg *msg = weir_lane_suspect(&e->lane);
 
 	weir_lane_remove(&e->lane, msg);
-	hand_over(e, p, &msg, 1, 0, now);
+	weir_ledger_hold(e, p, &msg, 1, 0, now);
 	p->alone = true;
 }
 

@@ -356,8 +356,6 @@ static inline void weir_ledger_owed(struct weir_engine *e, struct weir_peer *p)
 
 /* dispatch.c */
 void weir_dispatch(struct weir_engine *e, u64 now);
-void weir_dispatch_message(struct weir_peer *p, const struct weir_msg *msg,
-			   u32 token, u32 ahead);
 void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p);
 u64 weir_dispatch_alarm(const struct weir_engine *e);
 

@@ -10,6 +10,8 @@
  */
 #include "engine.h"
 
+#include "delivery.h"
+
 #define CHUNK	32	/* messages handed out together */
 
 static bool subscribes(const struct weir_peer *p)
@@ -40,7 +42,7 @@ static void hold(struct weir_engine *e, struct weir_peer *p,
 	e->nr_inflight++;
 	p->delivered++;
 	if (!p->kernel)
-		weir_dispatch_message(p, msg, token, ahead);
+		weir_delivery_post(p, msg, token, ahead);
 }
 
 /* As many of the chunk as the worker has room for. */

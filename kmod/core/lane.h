@@ -121,20 +121,86 @@ static inline void weir_lane_count(struct weir_lane *l,
 }
 
 /**
- * weir_lane_append - a new message becomes ready
+ * struct weir_lane_run - new messages of one priority on their way into a lane
+ * @fifo: so many as may go, linked; its @next alone is right before the end.
+ */
+struct weir_lane_run {
+	struct list_head fifo;
+	struct list_head *last;
+	u32 prio;
+	u32 n;
+	u64 bytes;
+	u64 cost;
+};
+
+static inline void weir_lane_run_begin(struct weir_lane_run *r)
+{
+	r->last = &r->fifo;
+	r->n = 0;
+	r->bytes = 0;
+	r->cost = 0;
+}
+
+/**
+ * weir_lane_run_end - what was added to a run is in the lane
  * @l: lane
+ * @r: run; it is empty then, and may be used again
+ */
+static inline void weir_lane_run_end(struct weir_lane *l,
+				     struct weir_lane_run *r)
+{
+	struct weir_queue *q;
+
+	if (!r->n)
+		return;
+	q = &l->prio[r->prio];
+	r->last->next = &r->fifo;
+	r->fifo.prev = r->last;
+	list_splice_tail(&r->fifo, &q->fifo);
+	l->busy |= 1U << r->prio;
+	q->nr += r->n;
+	l->nr_waiting += r->n;
+	l->bytes += r->bytes;
+	l->cost += r->cost;
+	weir_lane_run_begin(r);
+}
+
+/**
+ * weir_lane_run_add - a new message becomes ready
+ * @l: lane; all that is added is in it after weir_lane_run_end()
+ * @r: run
  * @msg: with a sequence above all others', never delivered
  */
-static inline void weir_lane_append(struct weir_lane *l, struct weir_msg *msg)
+static __always_inline void weir_lane_run_add(struct weir_lane *l,
+					      struct weir_lane_run *r,
+					      struct weir_msg *msg)
 {
 	WRITE_ONCE(msg->state, WEIR_MSG_READY);
 	if (msg->deadline)
 		weir_lane_watch(l, msg);
 	if (msg->key && !weir_key_lead(&l->keys, msg))
 		return;
+	if (!r->n || msg->prio != r->prio) {
+		weir_lane_run_end(l, r);
+		r->prio = msg->prio;
+	}
 	msg->flags |= WEIR_MSG_FIFO;
-	list_add_tail(&msg->link, &l->prio[msg->prio].fifo);
-	weir_lane_count(l, msg);
+	msg->link.prev = r->last;
+	r->last->next = &msg->link;
+	r->last = &msg->link;
+	r->n++;
+	r->bytes += msg->len;
+	r->cost += msg->cost;
+}
+
+/* One of them. */
+static inline void weir_lane_append(struct weir_lane *l, struct weir_msg *msg)
+{
+	struct weir_lane_run run;
+
+	weir_lane_run_begin(&run);
+	weir_lane_run_add(l, &run, msg);
+	weir_lane_run_end(l, &run);
 }
 
 /**

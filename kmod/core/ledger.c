@@ -6,6 +6,8 @@
  */
 #include "engine.h"
 
+#include "delivery.h"
+
 /* Messages in a row that have the same sender, or none that is still there. */
 struct tally {
 	struct weir_peer *p;
@@ -35,12 +37,12 @@ static inline void note_dequeued(struct weir_engine *e, struct tally *t,
 }
 
 /**
- * weir_ledger_hold - a worker gets messages
+ * weir_ledger_hold - a worker gets messages, and is told of them
  * @e: engine, locked
- * @p: worker with as many unused tags
+ * @p: worker with as many unused tags, and free completion entries if it has a ring
  * @msgs: taken out of the lane
  * @n: their number
- * @ahead: the first one's place, from the ring's tail
+ * @ahead: the first one's place, from the ring's tail; it is not published yet
  * @now: ns
  */
 void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
@@ -51,7 +53,8 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 	};
 	/* Who uses read(2) may hold one message for as long as it likes. */
 	u64 patience = p->kernel ? 0 : e->cfg.ack_timeout;
-	u32 pos = p->rings.cq_tail + ahead, i;
+	u32 pos = p->rings.cq_tail + ahead, token, i;
+	bool told = !p->kernel;
 	struct tally sender = {};
 	struct weir_msg *msg;
 
@@ -63,7 +66,8 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 	for (i = 0; i < n; i++) {
 		msg = msgs[i];
 		note_dequeued(e, &sender, msg);
-		msg->token = weir_tag_take(&p->tags, msg, pos + i);
+		token = weir_tag_take(&p->tags, msg, pos + i);
+		msg->token = token;
 		if (msg->flags & WEIR_MSG_ORPHANED) {
 			msg->flags &= ~WEIR_MSG_ORPHANED;
 			weir_hist_add(&e->hist[WEIR_HIST_REDELIVERY],
@@ -78,6 +82,8 @@ void weir_ledger_hold(struct weir_engine *e, struct weir_peer *p,
 		msg->t_deliver = now;
 		if (patience)
 			weir_overdue_set(e, msg, now + patience);
+		if (told)
+			weir_delivery_post(p, msg, token, ahead + i);
 	}
 	dequeued(e, &sender);
 	weir_hist_run_end(&waiting);
@@ -190,7 +196,7 @@ static inline void give_back(struct weir_engine *e, struct weir_msg *msg)
 		return;
 	}
 	blk->busy--;
-	/* Pairs with the acquire load in stage_buffer(). */
+	/* Pairs with the acquire load in find_buffer(). */
 	smp_store_release(&msg->state, WEIR_MSG_USER);
 	if (p)
 		return_idle(e, p, msg);
@@ -621,7 +627,7 @@ static void post_return(struct weir_peer *p, struct weir_cqe *cqe)
 		next = next->next;
 		msg->blk->busy--;
 		cqe->buf[nr++] = weir_msg_buf(msg) / WEIR_BUF_UNIT;
-		/* Pairs with the acquire load in stage_buffer(). */
+		/* Pairs with the acquire load in find_buffer(). */
 		smp_store_release(&msg->state, WEIR_MSG_USER);
 	}
 	cqe->type = WEIR_CQE_RETURN;

@@ -18,22 +18,23 @@ struct weir_engine;
 
 /**
  * struct weir_stage - the private copy of one submission entry
- * @sqe: the copy.
+ * @sqe: the copy; of a plain one op, flags, prio, nr, len, addr and user_data.
  * @msg: SEND: the ledger entry, STAGED, or NULL if refused.
  * @copy: where it was copied to, or NULL.
- * @plain: a good message that is not copied, and nobody wants to be told about.
  * @res: 0, or why it is refused.
  * @extra: REJECT: further slots that hold its text.
- * @pos: its place in the ring, free running.
+ * @plain: a good message that is not copied, and nobody wants to be told about.
+ * @pos: its place in the ring, free running; set when it is applied.
  */
 struct weir_stage {
 	struct weir_sqe sqe;
 	struct weir_msg *msg;
 	struct weir_msg *copy;
 	int res;
-	u32 pos;
 	u16 extra;
 	bool plain;
+	u8 pad;
+	u32 pos;
 };
 
 /**

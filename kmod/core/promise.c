@@ -11,7 +11,9 @@
  * promised it: weir_engine_finish() notes it, weir_promise_sweep() does it.
  *
  * While others send by calling, the worker may never lack messages. So with
- * each batch that is handed out one of these rings is looked at as well.
+ * each batch that is handed out one of these rings is looked at as well; but not
+ * one that its owner is at just now: to wait for it would hold up the worker, and
+ * since the promise is kept nothing depends on this look.
  *
  * Only who does nothing but send is promised anything (weir_promise_fits()).
  *
@@ -98,12 +100,17 @@ static struct weir_peer *next_promised(struct weir_engine *e,
 	s->look |= e->look;
 	e->look = false;
 	kept = weir_promise_kept(e);
-	if (s->tries && e->nr_promised && (s->look || !kept)) {
+	while (s->tries && e->nr_promised && (s->look || !kept) && !p) {
 		p = list_first_entry(&e->promised, struct weir_peer,
 				     promise_link);
 		/* Who is owed goes to the list's end: each once. */
 		s->tries = min3(s->tries, e->nr_promised,
 				kept ? LOOK_MAX : U32_MAX) - 1;
+		if (kept && spin_is_locked(&p->sq_lock)) {
+			list_move_tail(&p->promise_link, &e->promised);
+			p = NULL;
+			continue;
+		}
 		weir_promise_withdraw(e, p);
 		e->c.sweeps++;
 	}

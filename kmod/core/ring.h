@@ -61,12 +61,18 @@ static inline int weir_ring_pending(const struct weir_rings *r)
 	return n > r->sq_entries ? -EPROTO : (int)n;
 }
 
-/* Copies the entry @ahead places past the head; it is read once. */
+/* The entry @ahead places past the head: the user may be writing to it. */
+static inline const struct weir_sqe *weir_ring_entry(const struct weir_rings *r,
+						     u32 ahead)
+{
+	return &r->sqes[(r->sq_head + ahead) & (r->sq_entries - 1)];
+}
+
+/* Copies that entry; it is read once. */
 static inline void weir_ring_peek(const struct weir_rings *r, u32 ahead,
 				  struct weir_sqe *copy)
 {
-	const u64 *from = (const u64 *)&r->sqes[(r->sq_head + ahead) &
-						(r->sq_entries - 1)];
+	const u64 *from = (const u64 *)weir_ring_entry(r, ahead);
 	u64 *to = (u64 *)copy;
 
 	BUILD_BUG_ON(sizeof(*copy) != 8 * sizeof(u64));

@@ -53,30 +53,36 @@ static bool look_up_block(const struct weir_engine *e,
 	return addr - t->addr < t->bytes;
 }
 
-/* Checks a message's place and takes its buffer. Only the sq_lock is held. */
-static __always_inline int stage_buffer(struct weir_engine *e,
-					struct weir_peer *p,
-					struct weir_stage *st, struct terms *t)
+/*
+ * The ledger entry of the buffer that @addr lies in, if @len bytes from there on
+ * are in it and the sender has it. Only the sq_lock is held. Return: 0 or why not.
+ */
+static __always_inline int find_buffer(const struct weir_engine *e,
+				       const struct weir_peer *p, u64 addr,
+				       u32 len, struct terms *t,
+				       struct weir_msg **msg, u32 *off)
 {
-	const struct weir_sqe *s = &st->sqe;
-	u64 in_block = s->addr - t->addr, i;
-	struct weir_msg *msg;
-	u32 in_buf;
+	u64 in_block = addr - t->addr, i;
 
 	if (in_block >= t->bytes) {
-		if (!look_up_block(e, p, s->addr, t))
+		if (!look_up_block(e, p, addr, t))
 			return -EFAULT;
-		in_block = s->addr - t->addr;
+		in_block = addr - t->addr;
 	}
 	i = array_index_nospec(in_block >> t->shift, (u64)t->nr);
-	in_buf = in_block & ((1U << t->shift) - 1);
-	if (s->len + in_buf > 1U << t->shift)
+	*off = in_block & ((1U << t->shift) - 1);
+	if (len + *off > 1U << t->shift)
 		return -EFAULT;
-	msg = &t->msgs[i];
+	*msg = &t->msgs[i];
 	/* Pairs with the release stores of WEIR_MSG_USER. */
-	if (smp_load_acquire(&msg->state) != WEIR_MSG_USER)
-		return -EBUSY;
-	st->msg = msg;
+	return smp_load_acquire(&(*msg)->state) == WEIR_MSG_USER ? 0 : -EBUSY;
+}
+
+/* Takes a buffer that find_buffer() has found for the message of @s. */
+static __always_inline void take_buffer(struct weir_msg *msg, u32 off,
+					const struct weir_sqe *s,
+					const struct terms *t)
+{
 	WRITE_ONCE(msg->state, WEIR_MSG_STAGED);
 	msg->flags = 0;
 	msg->prio = array_index_nospec(s->prio, WEIR_PRIORITIES_MAX);
@@ -84,7 +90,7 @@ static __always_inline int stage_buffer(struct weir_engine *e,
 	msg->mtype = s->mtype;
 	msg->attempts = 0;
 	msg->len = s->len;
-	msg->off = in_buf;
+	msg->off = off;
 	msg->key = s->key & t->key_mask;
 	msg->corr = s->corr;
 	msg->deadline = s->deadline_ns;
@@ -92,7 +98,6 @@ static __always_inline int stage_buffer(struct weir_engine *e,
 	msg->cost = s->cost;
 	msg->deliveries = 0;
 	msg->due = 0;
-	return 0;
 }
 
 /* Checks a SEND that is not plain, and takes its buffer. */
@@ -100,6 +105,8 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		      struct weir_stage *st, struct terms *t)
 {
 	const struct weir_sqe *s = &st->sqe;
+	struct weir_msg *msg;
+	u32 off;
 	int err;
 
 	if (!weir_peer_sends(p))
@@ -110,32 +117,78 @@ static int stage_send(struct weir_engine *e, struct weir_peer *p,
 		return -EINVAL;
 	if (!s->len || s->len > t->message_max)
 		return -EMSGSIZE;
-	err = stage_buffer(e, p, st, t);
-	if (!err)
-		st->msg->due = s->defer_ms * 1000000ULL;
-	return err;
+	err = find_buffer(e, p, s->addr, s->len, t, &msg, &off);
+	if (err)
+		return err;
+	take_buffer(msg, off, s, t);
+	msg->due = s->defer_ms * 1000000ULL;
+	st->msg = msg;
+	return 0;
 }
 
+/* The first fields of an entry, which decide what it is. */
+union head {
+	u32 word;
+	struct {
+		u8 op;
+		u8 flags;
+		u8 prio;
+		u8 nr;
+	};
+};
+
 /*
- * Is it a good message, apart from its place, that nobody wants to be told
- * about and that goes at once? Most are.
+ * Stages an entry that is a good message, that nobody wants to be told about and
+ * that goes at once. Most are. It is not copied first: each field is read once,
+ * and goes where it belongs. Return: false if it is none, or if that cannot be said
+ * so easily; nothing has been done then, and what was read does not count: the
+ * longer way begins with a copy of its own.
  */
-static inline bool plain(const struct weir_sqe *s, const struct terms *t)
+static __always_inline bool stage_plain(struct weir_engine *e,
+					struct weir_peer *p,
+					struct weir_stage *st,
+					const struct weir_sqe *slot,
+					struct terms *t)
 {
-	static const struct weir_sqe other = {
+	static const union head other = {
 		.op = 0xff, .flags = 0xff & ~WEIR_SQE_NOWAIT, .nr = 0xff,
 	}, send = {
 		.op = WEIR_OP_SEND,
 	};
-	u32 head, mask, want;
+	union head head = { .word = READ_ONCE(*(const u32 *)slot) };
+	struct weir_msg *msg;
+	struct weir_sqe s;
+	u32 off;
 
-	/* Four fields at once. */
-	memcpy(&head, s, sizeof(head));
-	memcpy(&mask, &other, sizeof(mask));
-	memcpy(&want, &send, sizeof(want));
-	return (head & mask) == want &&
-	       s->prio < t->priorities && s->len - 1 < t->message_max &&
-	       !(s->reply_client | s->resv0 | s->defer_ms);
+	BUILD_BUG_ON(offsetof(struct weir_sqe, nr) != offsetof(union head, nr));
+	s.prio = head.prio;
+	s.len = READ_ONCE(slot->len);
+	if ((head.word & other.word) != send.word ||
+	    s.prio >= t->priorities || s.len - 1 >= t->message_max ||
+	    READ_ONCE(slot->reply_client) | READ_ONCE(slot->resv0) |
+	    READ_ONCE(slot->defer_ms))
+		return false;
+	s.addr = READ_ONCE(slot->addr);
+	if (find_buffer(e, p, s.addr, s.len, t, &msg, &off))
+		return false;
+	s.key = READ_ONCE(slot->key);
+	s.corr = READ_ONCE(slot->corr);
+	s.deadline_ns = READ_ONCE(slot->deadline_ns);
+	s.cost = READ_ONCE(slot->cost);
+	s.mtype = READ_ONCE(slot->mtype);
+	s.encoding = READ_ONCE(slot->encoding);
+	take_buffer(msg, off, &s, t);
+	/* For who has to be told that there was no room after all. */
+	memcpy(&st->sqe, &head, sizeof(head));
+	st->sqe.len = s.len;
+	st->sqe.addr = s.addr;
+	st->sqe.user_data = READ_ONCE(slot->user_data);
+	st->msg = msg;
+	st->copy = NULL;
+	st->res = 0;
+	st->extra = 0;
+	st->plain = true;
+	return true;
 }
 
 static int stage_answer(struct weir_peer *p, struct weir_stage *st)
@@ -164,6 +217,7 @@ static noinline void stage_other(struct weir_engine *e, struct weir_peer *p,
 				 struct terms *t)
 {
 	st->msg = NULL;
+	st->copy = NULL;
 	st->extra = 0;
 	st->plain = false;
 	/* Its text goes with a rejection, refused or not: it is no entry. */
@@ -271,19 +325,15 @@ bool weir_engine_open(const struct weir_engine *e, const struct weir_peer *p)
 	return weir_engine_room(e) && !(p && over_share(e, p));
 }
 
-/* A message enters the channel, and waits @defer ns. */
+/* A message enters the channel; its place in the lane is still to be found. */
 static __always_inline void enter(struct weir_engine *e, struct weir_msg *msg,
-				  u64 defer, u64 now)
+				  u64 seq, u64 now)
 {
-	msg->seq = ++e->seq;
+	msg->seq = seq;
 	msg->t_submit = now;
 	if (e->cfg.ttl && !msg->deadline)
 		msg->deadline = now + e->cfg.ttl;
 	msg->blk->busy++;
-	if (defer)
-		weir_lane_delay(&e->lane, msg, now + defer);
-	else
-		weir_lane_append(&e->lane, msg);
 }
 
 static void entered(struct weir_engine *e, struct weir_peer *p, u32 n,
@@ -306,7 +356,11 @@ static void entered(struct weir_engine *e, struct weir_peer *p, u32 n,
 void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
 			struct weir_msg *msg, u64 now)
 {
-	enter(e, msg, msg->due, now);
+	enter(e, msg, ++e->seq, now);
+	if (msg->due)
+		weir_lane_delay(&e->lane, msg, now + msg->due);
+	else
+		weir_lane_append(&e->lane, msg);
 	entered(e, p, 1, msg->len);
 }
 
@@ -315,17 +369,23 @@ void weir_engine_accept(struct weir_engine *e, struct weir_peer *p,
  * Return: how many of the @n entries from @st on there were.
  */
 static u32 accept_plain(struct weir_engine *e, struct weir_peer *p,
-			struct weir_stage *st, u64 n, u64 now)
+			const struct weir_stage *st, u64 n, u64 now)
 {
-	u64 bytes = 0;
-	u32 i;
+	const struct weir_stage *s, *end = st + n;
+	struct weir_lane_run run;
+	u64 seq = e->seq, bytes = 0;
 
-	for (i = 0; i < n && st[i].plain; i++) {
-		bytes += st[i].msg->len;
-		enter(e, st[i].msg, 0, now);
+	weir_lane_run_begin(&run);
+	for (s = st; s < end && s->plain; s++) {
+		bytes += s->msg->len;
+		enter(e, s->msg, ++seq, now);
+		weir_lane_run_add(&e->lane, &run, s->msg);
 	}
-	entered(e, p, i, bytes);
-	return i;
+	weir_lane_run_end(&e->lane, &run);
+	e->seq = seq;
+	n = s - st;
+	entered(e, p, n, bytes);
+	return n;
 }
 
 /* Gives up the message that is the least loss. Return: whether there was one. */
@@ -449,7 +509,7 @@ static int apply_send(struct weir_engine *e, struct weir_peer *p,
 		return 0;
 	weir_bounce_undo(e, st);
 	if (st->msg)
-		/* Pairs with the acquire load in stage_buffer(). */
+		/* Pairs with the acquire load in find_buffer(). */
 		smp_store_release(&st->msg->state, WEIR_MSG_USER);
 	if (res == -EAGAIN && !(st->sqe.flags & WEIR_SQE_NOWAIT))
 		e->c.blocked++;
@@ -515,7 +575,7 @@ static void unstage(struct weir_engine *e, struct weir_stage *st, u32 from,
 	for (; from < to; from++) {
 		weir_bounce_undo(e, &st[from]);
 		if (st[from].msg)
-			/* Pairs with the acquire load in stage_buffer(). */
+			/* Pairs with the acquire load in find_buffer(). */
 			smp_store_release(&st[from].msg->state, WEIR_MSG_USER);
 	}
 }
@@ -550,6 +610,7 @@ static u32 apply_all(struct weir_engine *e, struct weir_peer *p, u32 nr,
 			i += n - 1;
 			continue;
 		}
+		p->stage[i].pos = p->rings.sq_head + slots;
 		if (!apply(e, p, &p->stage[i], force, now, &cqe)) {
 			p->blocked = true;
 			break;
@@ -587,16 +648,9 @@ static u32 stage_all(struct weir_engine *e, struct weir_peer *p, u32 slots,
 
 	look_up_terms(e, p, &t);
 	for (; ahead < slots && n < WEIR_STAGE_MAX; ahead++, n++, st++) {
-		weir_ring_peek(&p->rings, ahead, &st->sqe);
-		st->copy = NULL;
-		st->pos = p->rings.sq_head + ahead;
-		if (plain(&st->sqe, &t)) {
-			st->msg = NULL;
-			st->extra = 0;
-			st->res = stage_buffer(e, p, st, &t);
-			st->plain = !st->res;
+		if (stage_plain(e, p, st, weir_ring_entry(&p->rings, ahead), &t))
 			continue;
-		}
+		weir_ring_peek(&p->rings, ahead, &st->sqe);
 		stage_other(e, p, st, published - ahead, &t);
 		if (st->extra >= slots - ahead)
 			break;

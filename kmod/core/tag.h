@@ -68,7 +68,7 @@ static inline u32 weir_tag_take(struct weir_tags *t, struct weir_msg *msg,
 	tag->gen = (tag->gen + 1) & (U32_MAX >> WEIR_TAG_BITS);
 	if (!tag->gen)
 		tag->gen = 1;
-	return weir_tag_token(t, tag);
+	return tag->gen << WEIR_TAG_BITS | i;
 }
 
 /**

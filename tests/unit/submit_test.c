@@ -463,7 +463,7 @@ TEST(full_channel_leaves_the_entry_in_the_ring)
 	CHECK_EQ(f.p->ring.ksq_head, 3);
 	CHECK_EQ(f.w.e.c.blocked, 1);
 	CHECK_EQ(f.w.e.c.refused, 0);
-	CHECK(f.w.wake.events);
+	CHECK(f.w.wake.full);
 	cqe_none(f.p);
 	f.w.wake.room = false;
 	CHECK_EQ(enter(f.p), 0);

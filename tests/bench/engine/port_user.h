@@ -4,7 +4,8 @@
  *
  * - a lock is what the kernel's is when nobody contends: one locked exchange to
  *   take it, one store to drop it. Checks are left to the unit tests;
- * - to find a bit is one instruction; tools/include has loops.
+ * - to find a bit is one instruction; tools/include has loops;
+ * - an index is bounded by a comparison and a mask.
  */
 #ifndef _WEIR_BENCH_PORT_USER_H
 #define _WEIR_BENCH_PORT_USER_H
@@ -36,6 +37,17 @@ static inline int fls64(unsigned long x)
 
 #include "../../unit/port_user.h"
 
+#ifdef __x86_64__
+#undef array_index_nospec
+#define array_index_nospec(index, size) ({				\
+	__auto_type _nospec_i = (index);				\
+	u64 _nospec_mask;						\
+									\
+	asm volatile("cmp %1, %2; sbb %0, %0" : "=r" (_nospec_mask) :	\
+		     "g" ((u64)(size)), "r" ((u64)_nospec_i) : "cc");	\
+	(__typeof__(_nospec_i))(_nospec_i & _nospec_mask); })
+#endif
+
 struct bench_lock {
 	u32 taken;
 };
@@ -43,11 +55,13 @@ struct bench_lock {
 #undef spinlock_t
 #undef spin_lock
 #undef spin_unlock
+#undef spin_is_locked
 #undef lockdep_assert_held
 #define spinlock_t		struct bench_lock
 #define spin_lock_init(lock)	((lock)->taken = 0)
 #define spin_lock(lock)		bench_lock(lock)
 #define spin_unlock(lock)	bench_unlock(lock)
+#define spin_is_locked(lock)	((lock)->taken)
 #define lockdep_assert_held(lock)	((void)(lock))
 
 /* There is one thread: a lock that is taken stays so. */
