@@ -116,11 +116,14 @@ find_processor(const struct weir_channel *ch)
 	return bpf_map_lookup_elem(&processors, &key);
 }
 
+/* Most figures are what they were. */
 #define take(field, value) do {						\
 	u64 _now = (value);						\
 									\
-	here->field += _now - to->field;				\
-	to->field = _now;						\
+	if (_now != to->field) {					\
+		here->field += _now - to->field;			\
+		to->field = _now;					\
+	}								\
 } while (0)
 
 static __always_inline void copy_channel(struct weir_observe_channel *v,
@@ -190,15 +193,17 @@ static __always_inline void copy_all(struct weir_observe_latency *l, struct weir
 
 static __always_inline void copy_some(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				      u32 *steps, const struct weir_hist *h,
-				      u32 seen, u64 trail)
+				      u32 seen, u64 trail, u32 back)
 {
 	u64 count = once(h->count), sum = once(h->sum), max = once(h->max);
 	struct changes c;
 	u32 i;
 
 	for (i = 0; i < WEIR_HIST_TRAIL; i++) {
-		c.index[i] = trail >> i * WEIR_HIST_TRAIL_BITS &
-			     ((1 << WEIR_HIST_TRAIL_BITS) - 1);
+		c.index[i] = i <= back ?
+			     trail >> i * WEIR_HIST_TRAIL_BITS &
+			     ((1 << WEIR_HIST_TRAIL_BITS) - 1) :
+			     WEIR_HIST_BUCKETS;
 		c.value[i] = 0;
 		if (c.index[i] < WEIR_HIST_BUCKETS)
 			bpf_probe_read_kernel(&c.value[i], sizeof(u64),
@@ -220,22 +225,23 @@ static __always_inline void copy_some(struct weir_observe_latency *l, struct wei
 /*
  * The trail names the bucket that was the last one at the last look and all
  * since, unless there were too many. The module stores it before the steps, so
- * it may be one step further than these.
+ * it may be one step further than these are afterwards: no look goes further back.
  */
 static __always_inline void copy_hist(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				      u32 *steps, const struct weir_hist *h)
 {
-	u32 from = once(*steps), seen;
+	u32 from = once(*steps), seen, last;
 	u64 trail;
 
 	if (once(h->count) == once(to->count))
 		return;
 	seen = once(h->steps);
 	trail = once(h->trail);
-	if (once(h->steps) - from > WEIR_HIST_TRAIL - 2)
+	last = once(h->steps);
+	if (last - from > WEIR_HIST_TRAIL - 2)
 		copy_all(l, to, steps, h);
 	else
-		copy_some(l, to, steps, h, seen, trail);
+		copy_some(l, to, steps, h, seen, trail, last - from + 1);
 }
 
 static __always_inline void copy_latency(const struct weir_channel *ch)
