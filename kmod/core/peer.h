@@ -49,6 +49,7 @@ struct weir_stage {
  * @cut: more than may be copied at once; sq_lock.
  * @swept: somebody else looks at its ring, who cannot wait for memory: what was
  *	published under a promise is not copied; sq_lock.
+ * @at_ring: entries are being taken from its ring; sq_lock, a hint without it.
  * @hold: others wait for room before it: its messages wait, too; sq_lock.
  * @blocks: blocks it owns; changed under both locks.
  *
@@ -95,6 +96,7 @@ struct weir_peer {
 	struct weir_rings rings;
 	struct weir_stage *stage;
 	bool blocked;
+	bool at_ring;
 	bool hold;
 	bool cut;
 	bool swept;

@@ -12,7 +12,7 @@
  *
  * While others send by calling, the worker may never lack messages. So with
  * each batch that is handed out one of these rings is looked at as well; but not
- * one that its owner is at just now: to wait for it would hold up the worker, and
+ * one that somebody is at just now: to wait for him would hold up the worker, and
  * since the promise is kept nothing depends on this look.
  *
  * Only who does nothing but send is promised anything (weir_promise_fits()).
@@ -106,7 +106,7 @@ static struct weir_peer *next_promised(struct weir_engine *e,
 		/* Who is owed goes to the list's end: each once. */
 		s->tries = min3(s->tries, e->nr_promised,
 				kept ? LOOK_MAX : U32_MAX) - 1;
-		if (kept && spin_is_locked(&p->sq_lock)) {
+		if (kept && READ_ONCE(p->at_ring)) {
 			list_move_tail(&p->promise_link, &e->promised);
 			p = NULL;
 			continue;

@@ -691,6 +691,7 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 		weir_engine_unlock(e);
 		return pending;
 	}
+	WRITE_ONCE(p->at_ring, true);
 	todo = min_t(u32, pending, max);
 	do {
 		staged = stage_all(e, p, todo - done, pending - done);
@@ -712,5 +713,6 @@ int weir_engine_submit(struct weir_engine *e, struct weir_peer *p, u32 max,
 			weir_ring_consume(&p->rings, slots);
 		done += slots;
 	} while (!stop && done < todo);
+	WRITE_ONCE(p->at_ring, false);
 	return done;
 }

@@ -151,7 +151,6 @@ static inline void spin_lock_init(spinlock_t *lock)
 	pthread_mutex_unlock(&(lock)->mutex);				\
 } while (0)
 
-#define spin_is_locked(lock)	(READ_ONCE((lock)->owner) != NULL)
 #define spin_lock_bh(lock)	spin_lock(lock)
 #define spin_unlock_bh(lock)	spin_unlock(lock)
 

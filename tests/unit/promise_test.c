@@ -182,6 +182,31 @@ TEST(promised_rings_are_looked_at_with_each_batch_handed_out)
 	world_exit(&f.w);
 }
 
+/* Not while the promise is kept; once it is not, the ring is looked at all the same. */
+TEST(ring_that_somebody_is_at_is_left_alone)
+{
+	struct fixture f;
+	u64 sweeps;
+
+	setup(&f, NULL);
+	send_many(f.p, 10);
+	sweeps = f.w.e.c.sweeps;
+	publish_some(f.p, 1);
+	f.p->p.at_ring = true;
+	ack_next(f.v);
+	ack_next(f.v);
+	CHECK_EQ(f.v->p.tags.used, 2);
+	CHECK(promised(f.p));
+	CHECK_EQ(pending(f.p), 1);
+	CHECK_EQ(f.w.e.c.sweeps, sweeps);
+	while (unread(f.v))
+		ack_next(f.v);
+	CHECK_EQ(pending(f.p), 0);
+	CHECK_LT(sweeps, f.w.e.c.sweeps);
+	CHECK_EQ(f.w.e.c.accepted, 11);
+	world_exit(&f.w);
+}
+
 TEST(each_event_that_breaks_a_promise_has_the_rings_looked_at)
 {
 	struct client *v2;

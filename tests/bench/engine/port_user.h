@@ -55,13 +55,11 @@ struct bench_lock {
 #undef spinlock_t
 #undef spin_lock
 #undef spin_unlock
-#undef spin_is_locked
 #undef lockdep_assert_held
 #define spinlock_t		struct bench_lock
 #define spin_lock_init(lock)	((lock)->taken = 0)
 #define spin_lock(lock)		bench_lock(lock)
 #define spin_unlock(lock)	bench_unlock(lock)
-#define spin_is_locked(lock)	((lock)->taken)
 #define lockdep_assert_held(lock)	((void)(lock))
 
 /* There is one thread: a lock that is taken stays so. */
