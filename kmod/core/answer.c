@@ -113,6 +113,21 @@ static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
 	weir_ledger_bury(e, msg, WEIR_DEAD_REASON_REJECTED, text);
 }
 
+/*
+ * The time of a wake-up, told by a worker that held nothing when it was given what
+ * it answers now: neither an answer nor a look at loads has come between.
+ */
+static void measure_wake(struct weir_engine *e, const struct weir_peer *p,
+			 u64 woke)
+{
+	u64 ns;
+
+	if (woke <= p->t_mark || p->t_mark != p->hold_since)
+		return;
+	ns = min(woke - p->t_mark, WEIR_AUTO_SPAN);
+	e->wake_ns = (7ULL * e->wake_ns + ns) / 8;
+}
+
 /**
  * weir_engine_measure - learn from a worker's last answers how long one takes
  * @e: engine, locked
@@ -122,12 +137,14 @@ static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
 void weir_engine_measure(struct weir_engine *e, struct weir_peer *p, u64 now)
 {
 	/* What it takes to wake up is no part of the work. */
-	u64 span = weir_elapsed(max(p->t_mark, READ_ONCE(p->t_woke)), now);
+	u64 woke = READ_ONCE(p->t_woke);
+	u64 span = weir_elapsed(max(p->t_mark, woke), now);
 	u64 each;
 
 	/* What else came with them in one ENTER counts with the next ones. */
 	if (!p->answered || !span)
 		return;
+	measure_wake(e, p, woke);
 	each = div_u64(span, p->answered);
 	weir_hook_done(e, p, p->answered);
 	p->answered = 0;

@@ -7,8 +7,6 @@
 #define HAND_OUT_MAX	1024	/* messages at once, bottom halves being off */
 #define TAKE_MAX	32U	/* messages taken from the lane together */
 #define FANOUT_MAX	64	/* chunks of a fan-out times workers, likewise */
-#define AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
-#define SHARE_PART	20	/* of AUTO_SPAN: so much work is not shared */
 #define BATCH_STEP	4	/* by which `batch auto` grows */
 
 /**
@@ -16,19 +14,21 @@
  * @e: engine, locked
  * @p: worker
  *
- * With `inflight auto` what it gets done in AUTO_SPAN, so that a slow one
+ * With `inflight auto` what it gets done in WEIR_AUTO_SPAN, so that a slow one
  * reserves nothing behind the message it works on. In a fan-out nothing is
- * reserved, so that is no limit there.
+ * reserved, so that is no limit there. What it gets done until another worker would
+ * have woken up is not shared with that one.
  */
 void weir_dispatch_limit(struct weir_engine *e, struct weir_peer *p)
 {
-	u64 done = p->service ? div64_u64(AUTO_SPAN, p->service) : 0;
+	u64 done = p->service ? div64_u64(WEIR_AUTO_SPAN, p->service) : 0;
 	u64 limit = e->cfg.inflight ?: done;
 
 	if (!e->cfg.inflight && weir_fanout(e))
 		limit = p->limit_max;
 	p->limit = clamp_t(u64, limit, 1, p->limit_max);
-	p->share_min = min_t(u64, done / SHARE_PART, U32_MAX);
+	p->share_min = p->service ? min_t(u64, div64_u64(e->wake_ns, p->service),
+					  U32_MAX) : 0;
 	weir_policy_touch(e, p);
 }
 

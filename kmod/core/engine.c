@@ -30,6 +30,7 @@ void weir_engine_init(struct weir_engine *e, const struct weir_config *cfg,
 	e->alarm = U64_MAX;
 	e->linger_at = U64_MAX;
 	e->sweep_at = U64_MAX;
+	e->wake_ns = WEIR_WAKE_NS;
 	weir_lane_init(&e->lane);
 	weir_policy_init(e);
 	obey(e);

@@ -25,6 +25,8 @@
 #define WEIR_EVENTS	64	/* deaths remembered for notification */
 #define WEIR_ID_BUCKETS	64	/* of the table of clients by id */
 #define WEIR_HOMES	1024	/* parts that keys are divided into */
+#define WEIR_AUTO_SPAN	1000000ULL	/* ns of work that `inflight auto` allows */
+#define WEIR_WAKE_NS	50000U	/* that a wake-up takes, as long as none was seen */
 
 struct weir_wake;
 
@@ -97,6 +99,7 @@ struct weir_event {
  * @nr_named: workers that have no id, ever.
  * @batch: how many messages are handed to a worker at once, now.
  * @grant: messages that may go on, though all workers hold some by now.
+ * @wake_ns: from a delivery to a worker that sleeps until it runs, moving average.
  * @promised: senders that need not call, see promise.c; @nr_promised;
  *	@nr_quiet: of these, those whose NEED_ENTER is clear.
  * @look: messages were handed out since one of their rings was looked at.
@@ -155,6 +158,7 @@ struct weir_engine {
 	u32 nr_named;
 	u32 batch;
 	u32 grant;
+	u32 wake_ns;
 	struct list_head promised;
 	u32 nr_promised;
 	u32 nr_quiet;

@@ -208,6 +208,37 @@ TEST(work_that_is_soon_done_is_not_shared)
 	world_exit(&f.w);
 }
 
+TEST(what_a_wake_up_takes_is_measured_and_decides_what_is_shared)
+{
+	struct client *v;
+	struct fixture f;
+
+	setup(&f, 64, 0, 64);
+	v = worker(&f.w);
+	CHECK_EQ(f.w.e.wake_ns, WEIR_WAKE_NS);
+	/* It slept, and ran 210 us after the delivery; then it worked for 10. */
+	send_many(f.p, 1);
+	v->p.t_woke = f.w.now + 210000;
+	f.w.now += 220000;
+	CHECK_EQ(ack_all(v), 1);
+	CHECK_EQ(f.w.e.wake_ns, (7 * WEIR_WAKE_NS + 210000) / 8);
+	CHECK_EQ(v->p.service, 10000);
+	CHECK_EQ(v->p.share_min, 7);
+	/* It was awake when it got this one. */
+	f.w.now += 1000;
+	send_many(f.p, 1);
+	f.w.now += 10000;
+	CHECK_EQ(ack_all(v), 1);
+	CHECK_EQ(f.w.e.wake_ns, (7 * WEIR_WAKE_NS + 210000) / 8);
+	/* However long it sleeps, no more than inflight allows stays together. */
+	send_many(f.p, 1);
+	v->p.t_woke = f.w.now + 100 * WEIR_AUTO_SPAN;
+	f.w.now += 100 * WEIR_AUTO_SPAN + 10000;
+	CHECK_EQ(ack_all(v), 1);
+	CHECK_EQ(f.w.e.wake_ns, (7 * 70000 + WEIR_AUTO_SPAN) / 8);
+	world_exit(&f.w);
+}
+
 TEST(worker_holds_no_more_than_inflight)
 {
 	struct client *v;
