@@ -12,10 +12,15 @@
 
 #include "bed.h"
 
-#define ROUNDS	20
-#define CASES	100	/* of a round */
+#define CASES	2000	/* at least */
+#define AFTERWARDS 30	/* of a round whose channel was deleted */
 
 static uint64_t seed;
+
+/* What was called; written by the children. */
+static struct told {
+	uint64_t netlink, ioctl, mmap, uring;
+} *told;
 
 static uint32_t rnd(uint32_t n)
 {
@@ -118,7 +123,8 @@ static bool harmless(int cmd, const struct nl_attr *a)
 	return true;
 }
 
-static void fuzz_netlink(const char *name)
+/* Return: is the round's channel gone? */
+static bool fuzz_netlink(const char *name)
 {
 	static const int flags[] = { 4, 4, 4, 0x300, 0x304, 0x104, 0xf04 };
 	int cmd = 1 + rnd(WEIR_CMD_MAX + 1);
@@ -129,10 +135,11 @@ static void fuzz_netlink(const char *name)
 		list[i] = some_attr(name, attrs_of(cmd));
 	list[n].kind = NL_END;
 	if (!harmless(cmd, list))
-		return;
+		return false;
+	told->netlink++;
 	/* Without one of these flags no answer may come, and that is waited for. */
 	i = rnd(sizeof(flags) / sizeof(*flags));
-	nl_raw(cmd, flags[i], list);
+	return !nl_raw(cmd, flags[i], list) && cmd == WEIR_CMD_CHANNEL_DEL;
 }
 
 /* ---- ioctl ---- */
@@ -168,6 +175,7 @@ static void fuzz_ioctl(int dev, int fd)
 		arg[2] = ~0U;
 		arg[3] = ~0U;
 	}
+	told->ioctl++;
 	if (rnd(20) == 0)
 		cmd = WEIR_IOC_DETACH + rnd(300) * 7 + 1;
 	if (raw_ioctl(which == 0 || rnd(10) == 0 ? dev : fd, cmd,
@@ -190,6 +198,7 @@ static void fuzz_mmap(const struct raw *r)
 		off += (uint64_t)rnd(1 << 20) << 12;
 	if (rnd(4) == 0)
 		len = some_number();
+	told->mmap++;
 	p = mmap(NULL, len, rnd(8), rnd(4) ? MAP_SHARED : MAP_PRIVATE, r->fd, off);
 	if (p == MAP_FAILED)
 		return;
@@ -217,6 +226,7 @@ static void fuzz_uring(struct io_uring *ring, int fd)
 		sqe->len = some_number();
 	if (rnd(4) == 0)
 		sqe->uring_cmd_flags = some_number() & ~1U;
+	told->uring++;
 	if (io_uring_submit(ring) == 1 && !io_uring_wait_cqe(ring, &cqe))
 		io_uring_cqe_seen(ring, cqe);
 }
@@ -246,30 +256,31 @@ static int pass_one(struct bystander *b)
 	return raw_wait_returns(&b->s, b->num);
 }
 
-/* In a child, which may die of what it does. */
+/* In a child, which may die of what it does. Short rounds find young clients, long ones old. */
 static void fuzz_round(const char *name, uint64_t its_seed)
 {
 	struct io_uring ring;
 	bool uring = !io_uring_queue_init(4, &ring, 0);
 	struct raw r;
-	unsigned int i;
+	unsigned int left;
 
 	seed = its_seed;
 	if (raw_open(&r, name, RAW_BOTH))
 		_exit(1);
 	raw_grant(&r, 0, 0, NULL);
-	for (i = 0; i < CASES; i++) {
-		switch (rnd(4)) {
-		case 0:
-			fuzz_netlink(name);
+	for (left = 40 << rnd(6); left; left--) {
+		switch (rnd(8)) {
+		case 0 ... 2:
+			if (fuzz_netlink(name) && left > AFTERWARDS)
+				left = AFTERWARDS;
 			break;
-		case 1:
+		case 3 ... 5:
 			fuzz_ioctl(r.dev, r.fd);
 			break;
-		case 2:
+		case 6:
 			fuzz_mmap(&r);
 			break;
-		case 3:
+		case 7:
 			if (uring)
 				fuzz_uring(&ring, r.fd);
 			break;
@@ -296,17 +307,23 @@ TEST_F_TIMEOUT(fuzz_calls, nearly_right, 86400)
 	char name[CHAN_ROOM];
 	struct bystander b = {};
 	unsigned int rounds = 0, tries;
+	uint64_t its_seed;
 	bool ended;
 	struct kid k;
 
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, told);
 	seed = seed_from_env();
 	ASSERT_EQ(0, chan_new(b.name, NO_ATTRS));
 	ASSERT_EQ(0, raw_open(&b.s, b.name, RAW_SEND));
 	ASSERT_EQ(0, raw_open(&b.w, b.name, RAW_WORK));
 	do {
 		ASSERT_EQ(0, chan_new(name, NO_ATTRS));
+		/* Drawn here, or each round would be the same. */
+		its_seed = chance(&seed) | 1;
 		if (kid_fork(&k))
-			fuzz_round(name, chance(&seed) | 1);
+			fuzz_round(name, its_seed);
 		/* It may have been a signal; it must not have stuck. */
 		ended = false;
 		for (tries = 0; tries < 6 && !ended; tries++)
@@ -317,8 +334,11 @@ TEST_F_TIMEOUT(fuzz_calls, nearly_right, 86400)
 		/* Deleted by its own client, or with sound books. */
 		EXPECT_EQ(0, chan_end(name));
 		ASSERT_EQ(0, pass_one(&b));
-	} while (++rounds < ROUNDS || now_ns() < end);
-	TH_LOG("%u cases", rounds * CASES);
+		rounds++;
+	} while (told->netlink + told->ioctl < CASES || now_ns() < end);
+	TH_LOG("%u rounds, %llu cases of netlink, %llu of ioctl, %llu of mmap, %llu of io_uring",
+	       rounds, (unsigned long long)told->netlink, (unsigned long long)told->ioctl,
+	       (unsigned long long)told->mmap, (unsigned long long)told->uring);
 	raw_close(&b.s);
 	raw_close(&b.w);
 	EXPECT_EQ(0, chan_end(b.name));
