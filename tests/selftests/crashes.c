@@ -315,7 +315,7 @@ static void storm_sender(const char *name, uint64_t first, unsigned int nr)
 
 TEST_F(crashes, random_kills_lose_nothing)
 {
-	uint64_t seed = seed_from_env(), end, sent;
+	uint64_t seed = seed_from_env(), its_seed, end, sent;
 	unsigned int victim, kills = 0;
 	struct kid w[3], s;
 	int i;
@@ -324,8 +324,9 @@ TEST_F(crashes, random_kills_lose_nothing)
 			      ATTRS(A_U32(WEIR_A_CHANNEL_MAX_ATTEMPTS, 60000),
 				    A_U32(WEIR_A_CHANNEL_REDELIVER_MAX, 60000))));
 	for (i = 0; i < 3; i++) {
+		its_seed = chance(&seed);
 		if (kid_fork(&w[i]))
-			storm_worker(self->name, chance(&seed));
+			storm_worker(self->name, its_seed);
 	}
 	for (end = now_ns() + 6 * SECOND; now_ns() < end; kills++) {
 		if (kid_fork(&s))
@@ -336,8 +337,9 @@ TEST_F(crashes, random_kills_lose_nothing)
 		ASSERT_EQ(SIGKILL, kid_kill(&w[victim]));
 		kid_drop(&w[victim]);
 		ASSERT_TRUE(chan_balanced(self->name));
+		its_seed = chance(&seed);
 		if (kid_fork(&w[victim]))
-			storm_worker(self->name, chance(&seed));
+			storm_worker(self->name, its_seed);
 		if (chance(&seed) % 3 == 0)
 			kid_kill(&s);
 		else
