@@ -21,11 +21,12 @@ all: module tools
 
 help:
 	@echo 'make                   the module for the lts kernel, the library, the tools'
-	@echo 'make module KERNEL=K   build/K/weir.ko; K is lts, next or debug'
+	@echo 'make module KERNEL=K   build/K/weir.ko; K is lts, next, debug or kcsan'
 	@echo 'make tools             build/bin, build/lib; V=1 shows the commands'
 	@echo 'make demo [HOST=1]     a guided tour, in a VM or on this machine; ARGS=... for it'
 	@echo 'make bench [HOST=1]    weir and its peers: tests/bench/RESULTS.md; BENCH_ARGS=--quick'
-	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less'
+	@echo 'make test              everything; KERNELS="lts next" TESTS=PATTERN for less,'
+	@echo '                       KERNELS=kcsan for the kernel that finds data races'
 	@echo 'make bench-engine      what a message costs in kmod/core: build/bench-engine.json'
 	@echo 'make bench-scheduler   workers first on the CPU: build/bench-scheduler.json'
 	@echo 'make soak MINUTES=N     the ledger under fire in a VM; KERNEL=K'
