@@ -169,14 +169,14 @@ struct changes {
 };
 
 static __always_inline void copy_all(struct weir_observe_latency *l, struct weir_observe_hist *to,
-				     u32 *steps, const struct weir_hist *h)
+				     u32 *steps, const struct weir_hist *h, u64 count)
 {
 	u32 zero = 0, seen = once(h->steps), i;
 	struct weir_observe_hist *s = bpf_map_lookup_elem(&scratch, &zero);
 
 	if (!s)
 		return;
-	s->count = once(h->count);
+	s->count = count;
 	s->sum = once(h->sum);
 	s->max = once(h->max);
 	bpf_probe_read_kernel(s->bucket, sizeof(s->bucket), &h->bucket);
@@ -192,10 +192,10 @@ static __always_inline void copy_all(struct weir_observe_latency *l, struct weir
 }
 
 static __always_inline void copy_some(struct weir_observe_latency *l, struct weir_observe_hist *to,
-				      u32 *steps, const struct weir_hist *h,
+				      u32 *steps, const struct weir_hist *h, u64 count,
 				      u32 seen, u64 trail, u32 back)
 {
-	u64 count = once(h->count), sum = once(h->sum), max = once(h->max);
+	u64 sum = once(h->sum), max = once(h->max);
 	struct changes c;
 	u32 i;
 
@@ -226,22 +226,26 @@ static __always_inline void copy_some(struct weir_observe_latency *l, struct wei
  * The trail names the bucket that was the last one at the last look and all
  * since, unless there were too many. The module stores it before the steps, so
  * it may be one step further than these are afterwards: no look goes further back.
+ *
+ * The count is read before all else, and the module writes it after all else: what
+ * has changed and is not seen here will be found by its count.
  */
 static __always_inline void copy_hist(struct weir_observe_latency *l, struct weir_observe_hist *to,
 				      u32 *steps, const struct weir_hist *h)
 {
 	u32 from = once(*steps), seen, last;
-	u64 trail;
+	u64 count = once(h->count), trail;
 
-	if (once(h->count) == once(to->count))
+	if (count == once(to->count))
 		return;
 	seen = once(h->steps);
 	trail = once(h->trail);
 	last = once(h->steps);
 	if (last - from > WEIR_HIST_TRAIL - 2)
-		copy_all(l, to, steps, h);
+		copy_all(l, to, steps, h, count);
 	else
-		copy_some(l, to, steps, h, seen, trail, last - from + 1);
+		copy_some(l, to, steps, h, count, seen, trail,
+			  last - from + 1);
 }
 
 static __always_inline void copy_latency(const struct weir_channel *ch)

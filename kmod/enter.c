@@ -213,6 +213,7 @@ static int submit_all(struct enter *e)
 
 static int sleep_for_completions(struct enter *e)
 {
+	struct weir_peer *p = &e->c->ep.peer;
 	int err;
 
 	if (enough(e))
@@ -221,9 +222,10 @@ static int sleep_for_completions(struct enter *e)
 		return -ETIME;
 	if (spin(e, &e->c->spin_read, enough))
 		return 0;
+	WRITE_ONCE(p->t_slept, e->arg->min_complete > 1 ? U64_MAX : ktime_get_ns());
 	err = weir_line_sleep(WEIR_SLEEP_ALONE, NULL, &e->c->ep.wait,
 			      e->limited ? &e->until : NULL, enough, e);
-	WRITE_ONCE(e->c->ep.peer.t_woke, ktime_get_ns());
+	WRITE_ONCE(p->t_woke, ktime_get_ns());
 	return err;
 }
 

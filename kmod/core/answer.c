@@ -115,14 +115,17 @@ static void reject(struct weir_engine *e, struct weir_msg *msg, char *text,
 
 /*
  * The time of a wake-up, told by a worker that held nothing when it was given what
- * it answers now: neither an answer nor a look at loads has come between.
+ * it answers now, and had begun to sleep before: neither an answer, nor a look at
+ * loads, nor another sleep has come between. It begins when the clock was read for
+ * the change that brought the delivery.
  */
 static void measure_wake(struct weir_engine *e, const struct weir_peer *p,
 			 u64 woke)
 {
 	u64 ns;
 
-	if (woke <= p->t_mark || p->t_mark != p->hold_since)
+	if (woke <= p->t_mark || p->t_mark != p->hold_since ||
+	    READ_ONCE(p->t_slept) > p->t_mark)
 		return;
 	ns = min(woke - p->t_mark, WEIR_AUTO_SPAN);
 	e->wake_ns = (7ULL * e->wake_ns + ns) / 8;

@@ -12,6 +12,7 @@
 
 /**
  * struct weir_hist
+ * @count: written last: who keeps a copy looks no further while it is the same.
  * @last: @last_index: the last value and its bucket: those of a batch are alike.
  * @trail: the last WEIR_HIST_TRAIL buckets that values went to, each change of
  *	bucket once; @steps: how many changes there were. Who keeps a copy sees
@@ -60,9 +61,10 @@ static inline void weir_hist_add_many(struct weir_hist *h, u64 ns, u32 n)
 		if (ns > h->max)
 			h->max = ns;
 	}
-	h->count += n;
 	h->sum += ns * n;
 	h->bucket[h->last_index] += n;
+	/* Pairs with the order in which an observer reads: copy_hist() there. */
+	smp_store_release(&h->count, h->count + n);
 }
 
 static inline void weir_hist_add(struct weir_hist *h, u64 ns)

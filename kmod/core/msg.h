@@ -16,7 +16,7 @@ struct weir_block;
  * Who has a buffer. USER and STAGED belong to the sender's sq_lock; all else,
  * and every change from or to the rest, to the engine's lock. The change to
  * USER is a release store: a sender's sq_lock holder that reads USER with
- * acquire order may reuse the entry (pairs: weir_msg_free() and find_buffer()).
+ * acquire order may reuse the entry (pairs: give_back(), post_return() and find_buffer()).
  */
 enum weir_msg_state {
 	WEIR_MSG_USER = 0,	/* the sender may write to it */

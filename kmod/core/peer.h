@@ -78,8 +78,9 @@ struct weir_stage {
  * @answered: answers that @service does not know of yet.
  * @share_min: messages it gets done in so short a time that they are not shared.
  * @t_mark: ns, last answer, or delivery to it while it held nothing.
- * @t_woke: ns, when it last came back from a sleep; written by its own process,
- *	without a lock.
+ * @t_woke: ns, when it last came back from a sleep. @t_slept: when that began, or
+ *	U64_MAX if it waited for more than one completion. Both are written by its own
+ *	process, without a lock.
  * @hold_since: @hold_ns: for the share of time it holds a message.
  * @load: thousandths; @cpu: likewise, set from outside.
  * @returns: buffers that wait for room in its ring.
@@ -145,6 +146,7 @@ struct weir_peer {
 	u32 share_min;
 	u64 t_mark;
 	u64 t_woke;
+	u64 t_slept;
 	u64 hold_since;
 	u64 hold_ns;
 	u32 load;

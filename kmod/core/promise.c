@@ -14,6 +14,7 @@
  * each batch that is handed out one of these rings is looked at as well; but not
  * one that somebody is at just now: to wait for him would hold up the worker, and
  * since the promise is kept nothing depends on this look.
+ * If all that are tried are such, none is looked at this time.
  *
  * Only who does nothing but send is promised anything (weir_promise_fits()).
  *

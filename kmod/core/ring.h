@@ -3,9 +3,10 @@
  * The rings, and the one contract of their memory ordering.
  *
  * Submission: the user writes entries, then stores usq_tail with release
- * order. The kernel loads usq_tail with acquire order, copies an entry once
- * and works on the copy, and stores ksq_head with release order when it has
- * done with the slots; the user loads ksq_head with acquire order before it
+ * order. The kernel loads usq_tail with acquire order, reads each field of an
+ * entry once into memory of its own and works on that (a first look that does not
+ * end in acceptance counts for nothing: the entry is then copied whole), and stores
+ * ksq_head with release order when it has done with the slots; the user loads ksq_head with acquire order before it
  * writes to them again.
  *
  * Completion: the kernel writes entries, then stores kcq_tail with release

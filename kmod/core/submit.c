@@ -160,7 +160,11 @@ static __always_inline bool stage_plain(struct weir_engine *e,
 	struct weir_sqe s;
 	u32 off;
 
-	BUILD_BUG_ON(offsetof(struct weir_sqe, nr) != offsetof(union head, nr));
+	BUILD_BUG_ON(sizeof(union head) != sizeof(u32) ||
+		     offsetof(struct weir_sqe, op) != offsetof(union head, op) ||
+		     offsetof(struct weir_sqe, flags) != offsetof(union head, flags) ||
+		     offsetof(struct weir_sqe, prio) != offsetof(union head, prio) ||
+		     offsetof(struct weir_sqe, nr) != offsetof(union head, nr));
 	s.prio = head.prio;
 	s.len = READ_ONCE(slot->len);
 	if ((head.word & other.word) != send.word ||

@@ -230,6 +230,21 @@ TEST(what_a_wake_up_takes_is_measured_and_decides_what_is_shared)
 	f.w.now += 10000;
 	CHECK_EQ(ack_all(v), 1);
 	CHECK_EQ(f.w.e.wake_ns, (7 * WEIR_WAKE_NS + 210000) / 8);
+	/* It slept once more, for another message, before it answered the first one. */
+	send_many(f.p, 1);
+	v->p.t_slept = f.w.now + 20000;
+	v->p.t_woke = f.w.now + 900000;
+	f.w.now += 910000;
+	CHECK_EQ(ack_all(v), 1);
+	CHECK_EQ(f.w.e.wake_ns, (7 * WEIR_WAKE_NS + 210000) / 8);
+	/* It waits for several: how long these take to gather is no wake-up. */
+	v->p.t_slept = U64_MAX;
+	send_many(f.p, 1);
+	v->p.t_woke = f.w.now + 900000;
+	f.w.now += 910000;
+	CHECK_EQ(ack_all(v), 1);
+	CHECK_EQ(f.w.e.wake_ns, (7 * WEIR_WAKE_NS + 210000) / 8);
+	v->p.t_slept = 0;
 	/* However long it sleeps, no more than inflight allows stays together. */
 	send_many(f.p, 1);
 	v->p.t_woke = f.w.now + 100 * WEIR_AUTO_SPAN;
