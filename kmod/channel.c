@@ -349,7 +349,7 @@ static int close_engine(struct weir_channel *ch, bool force)
 	if (!force && (!weir_engine_empty(e) || !list_empty(&e->peers)))
 		err = -EBUSY;
 	else
-		e->closed = true;
+		WRITE_ONCE(e->closed, true);
 	weir_channel_unlock(&c);
 	return err;
 }

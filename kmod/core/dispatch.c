@@ -118,7 +118,7 @@ static u32 deliver(struct weir_engine *e, struct weir_peer *p, bool alone,
 	e->c.delivered += n;
 	e->c.batches++;
 	weir_hist_add(&e->hist[WEIR_HIST_BATCH], n);
-	e->traffic = true;
+	WRITE_ONCE(e->traffic, true);
 	e->look |= e->nr_promised;
 	weir_engine_wake_peer(e, p);
 	return n;

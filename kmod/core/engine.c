@@ -358,7 +358,7 @@ void weir_engine_loads(struct weir_engine *e, u64 span, u64 now)
 		p->load = max_t(u32, p->cpu, div64_u64(held * 1000, span));
 		weir_policy_touch(e, p);
 	}
-	e->traffic = false;
+	WRITE_ONCE(e->traffic, false);
 	weir_hook_tick(e);
 }
 

@@ -121,7 +121,7 @@ void weir_fanout_dispatch(struct weir_engine *e, u32 budget, u64 now)
 			e->c.dropped_nobody += n;
 		}
 		settle_rest(e, chunk, n);
-		e->traffic = true;
+		WRITE_ONCE(e->traffic, true);
 	}
 }
 
