@@ -268,19 +268,19 @@ static void fuzz_round(const char *name, uint64_t its_seed)
 	if (raw_open(&r, name, RAW_BOTH))
 		_exit(1);
 	raw_grant(&r, 0, 0, NULL);
-	for (left = 40 << rnd(6); left; left--) {
-		switch (rnd(8)) {
-		case 0 ... 2:
+	for (left = 40 << rnd(8); left; left--) {
+		switch (rnd(16)) {
+		case 0 ... 4:
 			if (fuzz_netlink(name) && left > AFTERWARDS)
 				left = AFTERWARDS;
 			break;
-		case 3 ... 5:
+		case 5 ... 13:
 			fuzz_ioctl(r.dev, r.fd);
 			break;
-		case 6:
+		case 14:
 			fuzz_mmap(&r);
 			break;
-		case 7:
+		case 15:
 			if (uring)
 				fuzz_uring(&ring, r.fd);
 			break;
